@@ -1,0 +1,86 @@
+# FUSE writeback sandbox: the verbs a user types. `make help` is made from the
+# comments behind the targets.
+#
+# GPL-2.0-only
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+JOBS ?= $(shell nproc)
+
+include uml/kernel.mk
+include fs-image/image.mk
+include tests/tests.mk
+
+##@ Verbs
+
+run: ready ## a shell in the guest; CMD='...' runs that instead, and its status is the status
+	@uml/session $(LINUX) $(IMAGE) $(if $(MEM),--mem $(MEM)) $(RUN)
+.PHONY: run
+
+# CMD, BREAK, GO, PID: make gives its command line's variables to what it runs
+gdb: ready ## the kernel under gdb; BREAK=fuse_fsync CMD='...' goes straight there
+	@uml/debug $(LINUX) $(IMAGE)
+.PHONY: gdb
+
+gdb-daemon: ready ## the daemon inside the guest under gdb; BREAK=fs_write CMD='...'
+	@uml/debug-daemon $(LINUX) $(IMAGE)
+.PHONY: gdb-daemon
+
+tour: ready ## three walks through page writeback in gdb; PART=2 takes one
+	@uml/tour $(LINUX) $(IMAGE) $(PART)
+.PHONY: tour
+
+console: ## the terminal of the guest that make gdb runs; Ctrl-] leaves
+	@uml/console
+.PHONY: console
+
+bench: deps ## what the loop costs, and the kernels; on an idle host, about 15 minutes
+	@$(MAKE) --no-print-directory ready VARIANT=stock
+	@$(MAKE) --no-print-directory ready VARIANT=patched
+	@tests/bench
+.PHONY: bench
+
+patches: ## write the commits of build/VARIANT/src back to kernel-patches/
+	@uml/patches $(VARIANT) $(SRC) kernel-patches
+.PHONY: patches
+
+lint: ## checkpatch, W=1 and sparse on the patches, shellcheck on the scripts
+	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) sparse shellcheck
+	@$(MAKE) --no-print-directory linux VARIANT=stock
+	@$(MAKE) --no-print-directory linux
+	@$(call locked,build) $(kernel-env) uml/lint $(NAME) $(SRC) $(OBJ) kernel-patches build/stock/src build/stock/obj $(KMAKE)
+.PHONY: lint
+
+##@ Steps, each done by the verbs above when it is due
+
+ready: deps linux image
+.PHONY: ready
+
+PACKAGES := gcc libc6-dev make git procps flex bison bc cpio xz-utils perl ccache gdb \
+	busybox-static libfuse3-dev
+
+deps: ## install the Debian packages that are missing; DEPS=no only says which
+	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES)
+.PHONY: deps
+
+doctor: ## check what this host needs, one line each with the mend
+	@uml/doctor $(CACHE) $(PACKAGES)
+.PHONY: doctor
+
+clean: ## remove everything made in this folder; the cache stays
+	rm -rf build
+.PHONY: clean
+
+help: ## this text
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\n%s\n' 'Variables'; printf '%s\n' \
+	  '  VARIANT=patched|before|stock   which kernel (this one: $(NAME))' \
+	  '  DEBUG=1                        with KASAN, lockdep, UBSAN' \
+	  '  KSRC=<tree>                    your own kernel tree instead, untouched' \
+	  '  KERNEL=<version>               another linux-source-<version> of apt' \
+	  '  RUN="--share DIR"              more options for uml/run; MEM=512M' \
+	  '  DEPS=no                        install nothing' \
+	  '  V=1                            show what the phases do'
+.PHONY: help

@@ -1,0 +1,37 @@
+# The guest's root: busybox, init, the FUSE daemon, its control client, the exercisers.
+# Same files, same bytes: the image does not differ from build to build.
+
+IMAGE  := build/rootfs.cpio
+ROOTFS := build/rootfs
+
+IMAGE_CFLAGS := -static -O2 -g -Wall -Wextra -Ifs-image/gate
+
+init_SRC           := fs-image/init.c
+act_SRC            := fs-image/act.c
+fuse-daemon_SRC    := $(wildcard fs-image/daemon/*.c)
+gate_SRC           := $(wildcard fs-image/gate/*.c)
+fsx_SRC            := tests/stress/fsx.c tests/stress/stress.c
+shared-mapping_SRC := tests/stress/shared-mapping.c tests/stress/stress.c
+PROGRAMS           := $(foreach p,init act fuse-daemon gate fsx shared-mapping,$(if $(wildcard $($(p)_SRC)),$(p)))
+
+fuse-daemon_FLAGS  := -DFUSE_USE_VERSION=314 -D_FILE_OFFSET_BITS=64 -I/usr/include/fuse3
+fuse-daemon_LIBS   := -l:libfuse3.a
+headers := $(wildcard fs-image/*/*.h tests/stress/*.h)
+
+# With symbols, for gdb; the image gets stripped copies.
+define program
+build/bin/$(1): $$($(1)_SRC) $(headers) fs-image/image.mk
+	@mkdir -p build/bin
+	$(CC) $(IMAGE_CFLAGS) $$($(1)_FLAGS) -o $$@.new $$($(1)_SRC) $$($(1)_LIBS) -lpthread
+	mv $$@.new $$@
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(IMAGE): $(PROGRAMS:%=build/bin/%) fs-image/pack
+	fs-image/pack $@.new $(PROGRAMS:%=build/bin/%)
+	mv $@.new $@
+
+image:
+	@$(MAKE) -q $(IMAGE) || { $(call locked,build) uml/phase image $(IMAGE) build/log/image.log \
+	  $(MAKE) --no-print-directory $(IMAGE); }
+.PHONY: image

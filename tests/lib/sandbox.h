@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a scenario is made of: a mounted daemon, users of the mount, and looks at the
+ * kernel. Plain C, no test harness in it; see scenario.h for that.
+ *
+ * A test process never touches the mount itself: it might hang with it. Everything
+ * is done by users, processes forked before the first file is opened, because a child
+ * that inherits an open FUSE file hangs at exit where its WRITEs are held.
+ */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "gate.h"
+
+#define MOUNT "/mnt/fuse"
+#define SERVER "/srv/fuse"
+#define MEMORY_GROUP "/sys/fs/cgroup/scenario"
+#define PAGE 4096
+
+/*
+ * How long anything may take that must not take for ever, in seconds of the guest's
+ * clock: computing takes none of it, so this is all waiting. Shorter than the 120 s
+ * after which the kernel reports a hung task.
+ */
+#define LIMIT 60
+
+/* ---- which kernel ---- */
+
+enum { STOCK, BEFORE, PATCHED };
+
+/**
+ * kernel() - the variant that is running, by the end of its release
+ *
+ * Return: BEFORE (no writable mmap, no write-back cache), PATCHED, or STOCK, which
+ * any kernel counts as that does not name itself.
+ */
+int kernel(void);
+
+/* ---- users ---- */
+
+/*
+ * What a user can do; arguments in the order of the system call, files by the number
+ * that open_file() gave. Each returns what the system call does, or -errno.
+ */
+enum action {
+	CLOSE,			/* fd */
+	READ,			/* fd, offset: the byte there, -ENODATA past EOF */
+	READ_COUNT,		/* fd, offset, length: how many bytes there are not 0 */
+	WRITE,			/* fd, offset, length, byte */
+	TRUNCATE,		/* fd, size */
+	FALLOCATE,		/* fd, mode, offset, length */
+	FSYNC,			/* fd */
+	FDATASYNC,		/* fd */
+	SYNC,			/* sync(2) */
+	SYNCFS,			/* fd */
+	KICK,			/* fd: start writing back, wait for nothing */
+	MAP,			/* fd, length: shared, writable, instead of the last */
+	UNMAP,
+	NO_READAHEAD,		/* of the mapping: each fault reads one page */
+	STORE,			/* offset in the mapping, byte */
+	STORE_RANGE,		/* offset, length, byte: every byte of it */
+	STORE_PAGES,		/* first page, number, byte: the first byte of each page */
+	STORE_EVERY,		/* first page, number, byte, step: each step-th page */
+	LOAD,			/* offset in the mapping: the byte there */
+	LOAD_COUNT,		/* offset, length: how many bytes there are not 0 */
+	WRITE_FROM_MAP,		/* fd, offset, length, offset in the mapping: write(2) from there */
+	CHMOD,			/* fd, mode */
+	MSYNC,			/* offset, length */
+	AIO_READ,		/* fd, offset, length: into the mapping; 0 once submitted */
+	AIO_WAIT,		/* the result of that */
+	COPY_RANGE,		/* fd in, offset in, fd out, offset out, length */
+	PUNCH,			/* fd, offset, length */
+	SIZE,			/* fd: by fstat(2) */
+	DROP_CACHES,
+	COMPACT,		/* compact all memory */
+	RECLAIM,		/* kB: from the memory group, as memory pressure would */
+	PAGE_FLAGS,		/* offset in the mapping: that page's bits in /proc/kpageflags */
+	FAIL_NTH,		/* n: in the next action, the n-th allocation fails */
+	FAILED,			/* did it? 0: there were less than n */
+	UMOUNT_FORCE,		/* umount2(MNT_FORCE) the mount */
+	CALL,			/* a call_fn of the test's own, and what it is given */
+};
+
+/*
+ * An action that is not in the list, for one test. @map is the user's mapping or NULL.
+ * Returns a result, or -errno.
+ */
+typedef long call_fn(char *map, const long arg[4]);
+
+struct user;
+
+/**
+ * user_new() - fork a user
+ *
+ * To be called before anything in the mount is opened.
+ */
+struct user *user_new(void);
+
+pid_t user_pid(const struct user *u);
+
+/*
+ * begin() and finish(), or do_(), which is both. finish() waits LIMIT seconds, then
+ * returns -ETIME: the user hangs, user_where() says in what. A user that was killed
+ * gives -EOWNERDEAD.
+ */
+void begin_args(struct user *u, enum action what, const long arg[5]);
+#define begin(u, what, ...) begin_args(u, what, (const long[5]){ __VA_ARGS__ })
+long finish(struct user *u);
+#define do_(u, what, ...) (begin(u, what, ##__VA_ARGS__), finish(u))
+
+/* @name is below the mount. Mode 0644 with O_CREAT. */
+void begin_open(struct user *u, const char *name, int flags);
+void begin_unlink(struct user *u, const char *name);
+long open_file(struct user *u, const char *name, int flags);
+
+/* Is what was begun still not done? */
+bool busy(const struct user *u);
+
+/* SIGKILL; user_gone() then waits until it is no more, false: LIMIT has passed. */
+void user_kill(struct user *u);
+bool user_gone(struct user *u);
+
+/* The user's state and kernel stack, one line, valid until the next call. */
+const char *user_where(const struct user *u);
+
+/**
+ * blocked_in() - wait until a task sleeps in a function of the kernel
+ * @pid: the task
+ * @function: its name, in any frame of the stack
+ * @states: letters of the states that count, as in /proc/PID/stat
+ *
+ * Return: true; false if LIMIT seconds pass.
+ */
+bool blocked_in(pid_t pid, const char *function, const char *states);
+
+/* The same of any thread of the daemon. */
+bool daemon_blocked_in(const char *function, const char *states);
+
+/* Let whatever can happen happen: @seconds of sleep. */
+void settle(double seconds);
+
+/*
+ * For what no event tells of:
+ *
+ *	for (double t = 0; !there() && patience(&t, LIMIT);)
+ *		;
+ *
+ * Sleeps a little, then longer; false once @limit seconds have passed.
+ */
+bool patience(double *waited, double limit);
+
+/* ---- the daemon ---- */
+
+/* @options as on its command line, "" for none. NULL, or what went wrong. */
+const char *daemon_start(const char *options);
+pid_t daemon_pid(void);
+void daemon_kill(void);	/* SIGKILL */
+bool daemon_gone(void);	/* false: LIMIT has passed */
+extern struct gate *daemon_gate;
+
+/* The server's copy: -1 where it has no such byte, or no such file. */
+int server_byte(const char *name, off_t offset);
+off_t server_size(const char *name);
+/* Make a file of the server's, before the kernel looks it up. */
+int server_file(const char *name, size_t size, int byte);
+
+/* ---- the kernel's own view ---- */
+
+/* A counter of /proc/vmstat, -1: no such. */
+long vmstat(const char *name);
+
+/* A line of the mount's bdi in debugfs, in kB ("BdiWriteback"); -1: no such. */
+long bdi_stat(const char *name);
+int bdi_set(const char *knob, const char *value);	/* errno */
+long bdi_get(const char *knob);
+
+/* Requests of the connection not yet answered; -1: it is gone. */
+long waiting(void);
+/* Fail everything that is under way, as echo 1 > .../abort does. errno. */
+int abort_connection(void);
+
+/*
+ * A memory control group of our own, and a process in it: pages it brings in from now
+ * on are the group's, and RECLAIM takes them away. errno.
+ */
+int memory_group(pid_t pid);
+long memory_stat(const char *name);	/* of that group; -1: no such */
+
+/* Write to a small file of the kernel's that is there. errno. */
+int write_text(const char *path, const char *text);
+
+/*
+ * Let FAIL_NTH reach allocations of every kind. False: a kernel without fault
+ * injection.
+ */
+bool fault_injection(void);
+
+/*
+ * A report on the console fails a run. Where a report is what a scenario is about,
+ * take it off the console first, then look for it.
+ */
+void console_quiet(bool quiet);
+bool kernel_log_has(const char *text);
+
+/* ---- before and after ---- */
+
+struct sandbox;
+
+/* NULL and a message in *error if the guest cannot be used. */
+struct sandbox *sandbox_start(const char *daemon_options, int users, const char **error);
+struct user *sandbox_user(struct sandbox *sb, int i);
+
+/**
+ * sandbox_end() - get the guest clean, whatever state it is in
+ *
+ * Releases what is held, ends the users, unmounts; where that hangs, aborts the
+ * connection. Then the accounting must be as it was before: pages dirty, under
+ * writeback, and under writeback from temporary copies, of the bdi and of the whole
+ * guest; and no two WRITEs of one cached page may ever have been in flight.
+ *
+ * Return: NULL, or what is wrong, to be freed.
+ */
+char *sandbox_end(struct sandbox *sb);
+
+#endif

@@ -1,0 +1,65 @@
+# Tests: one guest for each file in tests/guest, the tools themselves in tests/host.
+#
+# Set by the user: T, JOBS, REPEAT, FAILED.
+
+T      ?=
+REPEAT ?= 1
+
+TEST_PACKAGES := shellcheck fio stress-ng sqlite3 gdbserver
+
+guest-tests := $(wildcard tests/guest/*.c)
+host-tests  := $(wildcard tests/host/*.sh)
+all-tests   := $(guest-tests) $(host-tests)
+# A glob over the names, with or without folder and ending
+chosen      := $(if $(T),$(filter $(sort $(wildcard $(foreach t,$(T),$(t) tests/*/$(t) tests/*/$(t).c tests/*/$(t).sh))),$(all-tests)),$(all-tests))
+
+TESTS     := $(OUT)/tests
+test-libs := $(wildcard tests/lib/*.c) fs-image/gate/gate.c
+binaries  := $(patsubst tests/guest/%.c,$(TESTS)/%,$(filter tests/guest/%,$(chosen)))
+
+# The harness is the one of the kernel tree that is tested
+TEST_CFLAGS := -static -O1 -g -Wall -Wextra -I$(SRC)/tools/testing/selftests -Itests/lib -Ifs-image/gate
+
+test-headers := $(headers) $(wildcard tests/lib/*.h)
+test-objects := $(patsubst %.c,$(TESTS)/lib/%.o,$(notdir $(test-libs)))
+
+$(TESTS)/lib/%.o: tests/lib/%.c $(test-headers)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -c -o $@ $<
+
+$(TESTS)/lib/gate.o: fs-image/gate/gate.c $(test-headers)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -c -o $@ $<
+
+$(TESTS)/%: tests/guest/%.c $(test-objects) $(test-headers)
+	$(CC) $(TEST_CFLAGS) -s -o $@.new $< $(test-objects) -lpthread
+	mv $@.new $@
+.PRECIOUS: $(TESTS)/lib/%.o
+
+test-programs:
+	@$(MAKE) -q $(binaries) || { $(call locked,$(OUT)) uml/phase tests "$(words $(binaries)) programs" $(LOG)/tests.log \
+	  $(MAKE) --no-print-directory -j$(JOBS) $(binaries); }
+.PHONY: test-programs
+
+##@ Tests
+
+test: test-names test-deps ready test-programs ## all tests; T='*A5*' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
+	@NAME=$(NAME) VARIANT=$(VARIANT) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
+.PHONY: test
+
+test-names:
+	@$(if $(chosen),:,echo "T=$(T): no test has such a name; ls tests/guest tests/host" >&2; exit 2)
+.PHONY: test-names
+
+test-deps:
+	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) $(TEST_PACKAGES)
+.PHONY: test-deps
+
+table: ## the guest tests with their results on the three kernels, for the README
+	@tests/table patched stock before
+.PHONY: table
+
+mutants: ## take the patched series back hunk by hunk: which test notices?
+	@$(MAKE) --no-print-directory test VARIANT=patched DEBUG= T='[A-FH-Z]*'
+	@tests/mutants $(HUNKS)
+.PHONY: mutants

@@ -1,0 +1,101 @@
+# The kernel as a process: source -> patched tree -> .config -> build/<variant>/linux
+#
+# Set by the user: VARIANT, DEBUG, KSRC, KERNEL. Made here: $(LINUX), $(VMLINUX), $(SRC).
+
+KERNEL  ?= 6.12
+VARIANT ?= patched
+KSRC    ?=
+DEBUG   ?=
+
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fuse-uml
+REPO    := build/linux-$(KERNEL).git
+
+FRAGMENTS := uml/config/base.config
+suffix    :=
+ifneq ($(filter-out 0 n no,$(DEBUG)),)
+FRAGMENTS += uml/config/debug.config
+suffix    := -debug
+endif
+
+ifneq ($(KSRC),)
+# Anybody's own tree: no patches, nothing written into it. Its build folder is
+# named by its path, so that several trees live side by side.
+tree    := ksrc-$(notdir $(abspath $(KSRC)))-$(shell printf %s '$(abspath $(KSRC))' | cksum | cut -c1-6)
+SRC     := $(abspath $(KSRC))
+else ifneq ($(KERNEL),6.12)
+# Our patches are for 6.12: another version is built as Debian ships it, with what
+# it needs to run at all (series.stock) where that applies.
+ifneq ($(filter-out stock,$(VARIANT)),)
+ifeq ($(origin VARIANT),command line)
+$(error VARIANT=$(VARIANT) exists for KERNEL=6.12 only: leave VARIANT out, or say VARIANT=stock)
+endif
+endif
+override VARIANT := stock
+tree    := $(KERNEL)-stock
+SRC     := build/$(tree)/src
+else
+tree    := $(VARIANT)
+SRC     := build/$(tree)/src
+endif
+
+NAME    := $(tree)$(suffix)
+OUT     := build/$(NAME)
+OBJ     := $(OUT)/obj
+LINUX   := $(OUT)/linux
+VMLINUX := $(OBJ)/vmlinux
+LOG     := $(OUT)/log
+
+# ccache across variants: paths relative to the object folder, which gdb is told.
+KMAKE   := CC=$(abspath uml/cc) LOCALVERSION=-$(NAME) \
+	KCFLAGS=-fdebug-prefix-map=$(abspath $(OBJ))=. $(if $(filter 1,$(V)),V=1)
+kernel-env = UML_CCACHE=$(shell command -v ccache) CCACHE_DIR=$(CACHE)/ccache \
+	CCACHE_BASEDIR=$(abspath build) CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros \
+	KBUILD_BUILD_USER=fuse KBUILD_BUILD_HOST=uml KBUILD_BUILD_VERSION=1 \
+	KBUILD_BUILD_TIMESTAMP='1970-01-01'
+
+# One builder at a time in a build folder; the next one finds the work done.
+locked = mkdir -p $(1) && flock $(1)/.lock
+
+.PHONY: source tree config linux
+ifneq ($(KSRC),)
+source:
+	@test -f $(SRC)/Kbuild && test -d $(SRC)/arch/um || { \
+	  echo "KSRC=$(KSRC) is no kernel tree: no Kbuild and arch/um in it" >&2; exit 1; }
+	@if [ -f $(SRC)/.config ] || [ -d $(SRC)/include/config ]; then \
+	  echo "KSRC=$(KSRC) has been built in place, and kbuild then refuses a build folder elsewhere." >&2; \
+	  echo "Give it a clean worktree: git -C $(KSRC) worktree add ../clean, then KSRC=.../clean" >&2; exit 1; fi
+tree: source
+else
+source:
+	@[ -d $(REPO) ] || { $(call locked,build) \
+	  uml/phase source linux-source-$(KERNEL) build/log/source.log \
+	  sh -c '[ -d $(REPO) ] || uml/source $(KERNEL) $(CACHE) $(REPO)'; }
+
+series := kernel-patches/series.$(VARIANT)
+$(if $(wildcard $(series)),,$(error no VARIANT=$(VARIANT): there is $(patsubst kernel-patches/series.%,%,$(wildcard kernel-patches/series.*))))
+tree: source
+	@uml/tree --is-current $(series) $(SRC) || { $(call locked,build) \
+	  uml/phase patch "series.$(VARIANT)" build/log/patch-$(tree).log \
+	  uml/tree $(REPO) $(VARIANT) $(series) $(SRC); }
+endif
+
+config: tree
+	@mkdir -p $(OBJ)
+	@if [ ! -f $(OBJ)/.config ] || [ ! -f $(OUT)/.configured ] || \
+	    [ -n "$$(find $(FRAGMENTS) uml/configure -newer $(OUT)/.configured)" ]; then \
+	  $(call locked,$(OUT)) uml/phase config "$(NAME)" $(LOG)/config.log \
+	  sh -c '$(kernel-env) CC=$(abspath uml/cc) uml/configure $(SRC) $(OBJ) $(FRAGMENTS) && touch $(OUT)/.configured' && \
+	  { grep '^config: left out' $(LOG)/config.log >&2 || :; }; fi
+
+# Kbuild takes a second and a half to find that nothing changed: ask only when
+# something in the tree is newer than the kernel.
+linux: config ## build/VARIANT/linux
+	@if [ ! -f $(LINUX) ] || [ ! -f $(OBJ)/.built ] || [ -e $(OBJ)/.building ] || \
+	    [ -n "$$(find $(SRC)/ $(OBJ)/.config uml/cc uml/build -name .git -prune -o -newer $(OBJ)/.built -print -quit)" ]; then \
+	  $(call locked,$(OUT)) uml/phase build "$(NAME)" $(LOG)/build.log \
+	  env $(kernel-env) uml/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS); fi
+
+# A configured tree in a folder given on the command line (tests/mutants): build only
+linux-in:
+	@env $(kernel-env) uml/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS)
+.PHONY: linux-in
