@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Turns gdb into a debugger of FUSE writeback in User-mode Linux.
+
+   gdb -x uml/gdb/fuse-uml.py build/patched/linux
+   gdb -p PID -x uml/gdb/fuse-uml.py        a guest that runs
+   gdb -x uml/gdb/fuse-uml.py build/patched/linux core
+
+`fuse-help` lists the commands. Each is also a Python function in fuseuml/.
+"""
+import os
+import sys
+
+import gdb
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+
+# Nothing made goes into the source folder
+if os.access(os.path.join(TOP, "build"), os.W_OK):
+    sys.pycache_prefix = os.path.join(TOP, "build", "pycache")
+else:
+    sys.dont_write_bytecode = True
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
+
+from fuseuml import session  # noqa: E402  (needs the path above)
+
+session.start(TOP)
