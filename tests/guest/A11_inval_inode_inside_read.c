@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A11: a daemon that invalidates an inode from inside its READ handler.
+ *
+ * The page that READ is to fill is locked; NOTIFY_INVAL_INODE wants that lock and
+ * sleeps for it, in the daemon's own thread, which alone could answer the READ. Even
+ * kill -9 does not end the daemon. Aborting the connection frees both.
+ */
+#include "scenario.h"
+
+SCENARIO(daemon_waits_for_itself)
+{
+	int fd;
+
+	ASSERT_EQ(0, server_file("f", PAGE, 'a'));
+	fd = OPEN(u, "f", O_RDONLY);
+	GATE("notify inval_inode read");
+	begin(u, READ, fd, 0);
+
+	EXPECT_TRUE(daemon_blocked_in("invalidate_inode_pages2_range", "D"));
+	EXPECT_EQ(1, waiting());
+	daemon_kill();
+	settle(5);
+	EXPECT_TRUE(daemon_blocked_in("invalidate_inode_pages2_range", "D"));
+	EXPECT_TRUE(busy(u));
+
+	EXPECT_EQ(0, abort_connection());
+	EXPECT_TRUE(daemon_gone());
+	EXPECT_GT(0, finish(u));
+}
+
+TEST_HARNESS_MAIN

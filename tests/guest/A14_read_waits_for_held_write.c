@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A14: the cached page is gone, its WRITE is still in flight: a read must wait.
+ *
+ * For the rest of the kernel the page is clean once it is copied, so it may be
+ * dropped. A READ sent now could overtake the WRITE and bring back the old data. So
+ * readahead waits for the WRITE first, and no READ is sent before.
+ */
+#include "scenario.h"
+
+SCENARIO(no_read_is_sent)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	DO(u, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	DO(u, STORE, 0, 'a');
+	DO(u, KICK, fd);
+	GATE("wait write");
+	DO(u, UNMAP);
+	DO(v, DROP_CACHES);
+	GATE("reset");
+
+	begin(u, READ, fd, 0);
+	EXPECT_BLOCKED(u, "fuse_readahead");
+	EXPECT_EQ(0, GATE_NUMBER("count seen read"));
+
+	GATE("release");
+	EXPECT_RESULT('a', u);
+	EXPECT_EQ(1, GATE_NUMBER("count seen read"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A19, M1: what is stored past the end of the file, in its last page, is not part of
+ * the file, and must not become so when the file grows.
+ *
+ * mmap(2) promises that such bytes are not written out. They were in the page cache,
+ * though, and turned up once write, ftruncate or fallocate moved the end: 3072 of
+ * 3072 bytes stale, before 34b5c4a6e4fb.
+ */
+#include "scenario.h"
+
+#define EOF_AT 1024
+
+static void store_past_eof(struct __test_metadata *_metadata, struct user *user, int fd)
+{
+	DO(user, TRUNCATE, fd, EOF_AT);
+	DO(user, STORE, 0, 'a');
+	DO(user, STORE_RANGE, EOF_AT, PAGE - EOF_AT, 'z');
+}
+
+static void expect_zeros(struct __test_metadata *_metadata, struct user *user, int fd)
+{
+	EXPECT_DO(0, user, READ_COUNT, fd, EOF_AT, PAGE - EOF_AT);
+	DO(user, FSYNC, fd);
+	EXPECT_EQ(0, server_byte("f", EOF_AT));
+	EXPECT_EQ(0, server_byte("f", PAGE - 1));
+}
+
+SCENARIO(extended_by_write)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	MAP_OR_ENODEV(u, fd, PAGE);
+	store_past_eof(_metadata, u, fd);
+	EXPECT_DO(1, u, WRITE, fd, PAGE, 1, 'b');
+	expect_zeros(_metadata, u, fd);
+}
+
+SCENARIO(extended_by_truncate)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	MAP_OR_ENODEV(u, fd, PAGE);
+	store_past_eof(_metadata, u, fd);
+	DO(u, TRUNCATE, fd, 2 * PAGE);
+	expect_zeros(_metadata, u, fd);
+}
+
+SCENARIO(extended_by_fallocate)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	MAP_OR_ENODEV(u, fd, PAGE);
+	store_past_eof(_metadata, u, fd);
+	DO(u, FALLOCATE, fd, 0, 0, 2 * PAGE);
+	expect_zeros(_metadata, u, fd);
+}
+
+TEST_HARNESS_MAIN

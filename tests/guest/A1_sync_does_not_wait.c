@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A1: sync(2) does not wait for a daemon that does not answer.
+ *
+ * One stuck FUSE server used to be able to stop every program that calls sync(2).
+ * The page's data goes out from a temporary copy, and for the rest of the kernel
+ * its writeback is over at once: nr_dirty and nr_writeback are 0 and only
+ * nr_writeback_temp tells of what the daemon still owes (3be5a52b30aa).
+ */
+#include "scenario.h"
+
+SCENARIO(sync_does_not_wait)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	DO(u, TRUNCATE, fd, 16 * PAGE);
+	MAP_OR_ENODEV(u, fd, 16 * PAGE);
+
+	GATE("hold write");
+	DO(u, STORE_PAGES, 0, 16, 'a');
+	EXPECT_EQ(16, vmstat("nr_dirty"));
+	DO(u, KICK, fd);
+	GATE("wait write");
+
+	DO(u, SYNC);
+	EXPECT_EQ(0, vmstat("nr_dirty"));
+	EXPECT_EQ(0, vmstat("nr_writeback"));
+	EXPECT_EQ(16, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(16 * PAGE / 1024, bdi_stat("BdiWriteback"));
+
+	GATE("release");
+	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_EQ('a', server_byte("f", 15 * PAGE));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A2: fsync(2) waits for a WRITE that the daemon keeps, and nothing but the daemon
+ * or an abort ends that.
+ *
+ * Users see this as a process in D state that SIGKILL does not end, and then a second
+ * one behind it, on the inode's lock. It is meant: fsync must not say that data is
+ * safe while it is still on its way. The page cache knows of no writeback any more
+ * (the temporary page has it), so FUSE waits by itself, in fuse_set_nowrite().
+ */
+#include "scenario.h"
+
+SCENARIO(abort_ends_both)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT), fd2 = OPEN(v, "f", O_RDWR);
+
+	DO(u, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	DO(u, STORE, 0, 'a');
+
+	begin(u, FSYNC, fd);
+	GATE("wait write");
+	EXPECT_BLOCKED(u, "fuse_set_nowrite");
+	begin(v, FSYNC, fd2);
+	EXPECT_BLOCKED(v, "rwsem_down_write_slowpath");
+
+	/* the daemon withholds a reply: it is its fault, and seen to be */
+	EXPECT_EQ(1, waiting());
+
+	EXPECT_EQ(0, abort_connection());
+	EXPECT_RESULT(-ECONNABORTED, u);
+	EXPECT_RESULT(-ECONNABORTED, v);
+}
+
+SCENARIO(sigkill_does_nothing)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	DO(u, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	DO(u, STORE, 0, 'a');
+
+	begin(u, FSYNC, fd);
+	EXPECT_UNKILLABLE(u, "fuse_set_nowrite");
+	GATE("release");
+	EXPECT_TRUE(user_gone(u));
+	EXPECT_EQ('a', server_byte("f", 0));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A3: msync(MS_SYNC) waits for the WRITE, as fsync(2) does, and says 0 once it is
+ * answered. It goes the same way: through the file's fsync.
+ */
+#include "scenario.h"
+
+SCENARIO(msync_waits)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	DO(u, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	DO(u, STORE, 0, 'a');
+
+	begin(u, MSYNC, 0, PAGE);
+	GATE("wait write");
+	EXPECT_BLOCKED(u, "fuse_set_nowrite");
+	EXPECT_EQ(0, server_byte("f", 0));
+
+	GATE("release");
+	EXPECT_RESULT(0, u);
+	EXPECT_EQ('a', server_byte("f", 0));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A7: a process that has dirtied a mapping and is killed cannot exit while the daemon
+ * keeps its WRITE.
+ *
+ * Closing its files is part of dying, and close flushes: fuse_flush() writes the file
+ * back and waits. On production machines this is the pile of processes in D that
+ * ends with a reboot; aborting the connection frees them.
+ */
+#include "scenario.h"
+
+SCENARIO(it_never_exits)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	DO(u, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	DO(u, STORE, 0, 'a');
+
+	user_kill(u);
+	GATE("wait write");
+	EXPECT_TRUE(blocked_in(user_pid(u), "fuse_flush", "D"));
+	settle(30);
+	EXPECT_TRUE(blocked_in(user_pid(u), "fuse_flush", "D"));
+
+	EXPECT_EQ(0, abort_connection());
+	EXPECT_TRUE(user_gone(u));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * C2: as soon as the page is copied its writeback is over for the rest of the kernel.
+ *
+ * Neither PageDirty nor PageWriteback is set while the daemon has the WRITE, and the
+ * page is no longer tagged as either: another round of writeback finds nothing to do.
+ */
+#include "scenario.h"
+
+#define DIRTY (1 << 4)		/* bits of /proc/kpageflags */
+#define WRITEBACK (1 << 8)
+
+SCENARIO(flags_are_clear)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	DO(u, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	DO(u, STORE, 0, 'a');
+	EXPECT_EQ(DIRTY, do_(u, PAGE_FLAGS, 0) & (DIRTY | WRITEBACK));
+
+	DO(u, KICK, fd);
+	GATE("wait write");
+	EXPECT_EQ(0, do_(u, PAGE_FLAGS, 0) & (DIRTY | WRITEBACK));
+	DO(u, KICK, fd);
+	DO(v, SYNC);
+	settle(60);	/* the flusher has come by, twice */
+	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
+	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * F21: copy_file_range(2) copies less than the file has.
+ *
+ * With the write-back cache a file may have grown in the kernel only; the daemon, asked
+ * to copy what lies before, found its own file shorter and copied a part. It was given
+ * the range that is copied, and not what makes the file long enough (59bda8ecee2f).
+ *
+ * A short copy that is the daemon's own doing is told as it is, and cached pages behind
+ * it are neither dropped nor taken for copied.
+ */
+#define DAEMON_OPTIONS "-o writeback_cache"
+#define _GNU_SOURCE
+#include "scenario.h"
+
+SCENARIO(source_grown_in_the_cache)
+{
+	int from = OPEN(u, "from", O_RDWR | O_CREAT), to = OPEN(u, "to", O_RDWR | O_CREAT);
+
+	DO(u, WRITE, from, 0, 1, 'f');
+	DO(u, FSYNC, from);
+	DO(u, WRITE, from, 8 * PAGE, 1, 'g');
+	EXPECT_DO(4 * PAGE, u, COPY_RANGE, from, 0, to, 0, 4 * PAGE);
+	EXPECT_EQ(4 * PAGE, server_size("to"));
+	EXPECT_EQ('f', server_byte("to", 0));
+}
+
+SCENARIO(short_reply)
+{
+	int from, to;
+
+	ASSERT_EQ(0, server_file("from", 2 * PAGE, 'f'));
+	ASSERT_EQ(0, server_file("to", 2 * PAGE, 't'));
+	from = OPEN(u, "from", O_RDONLY);
+	to = OPEN(u, "to", O_RDWR);
+	EXPECT_DO(2 * PAGE, u, READ_COUNT, to, 0, 2 * PAGE);
+	GATE("short %d copy_file_range", PAGE);
+	EXPECT_DO(PAGE, u, COPY_RANGE, from, 0, to, 0, 2 * PAGE);
+	GATE("reset");
+	EXPECT_DO('t', u, READ, to, PAGE);
+	EXPECT_EQ(0, GATE_NUMBER("count seen read"));
+	EXPECT_DO('f', u, READ, to, 0);
+	EXPECT_EQ('t', server_byte("to", PAGE));
+}
+
+TEST_HARNESS_MAIN

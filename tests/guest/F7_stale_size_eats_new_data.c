@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * F7: stat(2) eats what was just stored.
+ *
+ * A stat asks the daemon, and the answer has a size. Where it differs from what the
+ * kernel knows the file has changed on the server, and pages behind the new end are
+ * dropped, dirty or not. But it may differ just because it is older than a write that
+ * made the file grow, or because a truncation of our own is under way. fsx found bytes
+ * that had gone, with somebody running stat in a loop beside it. 06a7c3c27813 and
+ * 0ab08f576b9e: no size is taken from a reply that is out of date, or while we are
+ * changing the size ourselves.
+ */
+#define DAEMON_OPTIONS "-o attr_timeout=0,max_readahead=0"
+#include "scenario.h"
+
+/* The daemon has looked at the size; meanwhile the file grows; then its reply comes. */
+static void grow(struct __test_metadata *_metadata, struct user *user, struct user *other,
+		 int way)
+{
+	int fd = OPEN(user, "f", O_RDWR | O_CREAT | O_TRUNC), stat = OPEN(other, "f", O_RDONLY);
+
+	DO(user, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(user, fd, 4 * PAGE);
+	GATE("hold getattr after");
+	begin(other, SIZE, stat);
+	GATE("wait getattr");
+	if (way == 0)
+		DO(user, WRITE, fd, 4 * PAGE - 1, 1, 'x');
+	else if (way == 1)
+		DO(user, TRUNCATE, fd, 4 * PAGE);
+	else
+		DO(user, FALLOCATE, fd, 0, 0, 4 * PAGE);
+	DO(user, STORE, 3 * PAGE, 'a');
+	GATE("release");
+	EXPECT_LE(0, finish(other));
+
+	EXPECT_DO(4 * PAGE, other, SIZE, stat);
+	EXPECT_DO('a', user, LOAD, 3 * PAGE);
+	DO(user, FSYNC, fd);
+	EXPECT_EQ('a', server_byte("f", 3 * PAGE));
+}
+
+SCENARIO(reply_from_before_a_write)
+{
+	grow(_metadata, u, v, 0);
+}
+
+SCENARIO(reply_from_before_a_truncate)
+{
+	grow(_metadata, u, v, 1);
+}
+
+SCENARIO(reply_from_before_a_fallocate)
+{
+	grow(_metadata, u, v, 2);
+}
+
+/*
+ * The reply tells the size that our own truncation has just made. Who took it set out
+ * to drop pages, and could sleep there, for the lock of a page that is being read,
+ * until the file was long again and had new data.
+ */
+SCENARIO(reply_from_inside_a_truncate)
+{
+	int fd, stat, reader;
+
+	ASSERT_EQ(0, server_file("f", 16 * PAGE, 'o'));
+	fd = OPEN(u, "f", O_RDWR);
+	stat = OPEN(v, "f", O_RDONLY);
+	reader = OPEN(w, "f", O_RDONLY);
+	MAP_OR_ENODEV(u, fd, 16 * PAGE);
+	GATE("hold read");
+	begin(w, READ, reader, 15 * PAGE);
+	GATE("wait read");
+
+	GATE("hold truncate after");
+	begin(u, TRUNCATE, fd, 4 * PAGE);
+	GATE("wait truncate");
+	begin(v, SIZE, stat);
+	settle(2);
+	GATE("release truncate");
+	settle(2);
+	/* as it should be: the truncation waits for the page itself */
+	if (busy(u))
+		GATE("release read");
+	EXPECT_RESULT(0, u);
+
+	DO(u, WRITE, fd, 4 * PAGE, PAGE, 'n');
+	DO(u, STORE, 4 * PAGE, 's');
+	GATE("release");
+	EXPECT_LE(0, finish(v));
+	EXPECT_LE(-ENODATA, finish(w));
+	EXPECT_DO('s', u, LOAD, 4 * PAGE);
+	DO(u, FSYNC, fd);
+	EXPECT_EQ('s', server_byte("f", 4 * PAGE));
+	EXPECT_EQ(5 * PAGE, server_size("f"));
+}
+
+TEST_HARNESS_MAIN

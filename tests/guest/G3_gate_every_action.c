@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * G3: each thing that gate can do to a request, seen from both sides: by the user of
+ * the mount and in the server's file.
+ */
+#include "scenario.h"
+
+#include <time.h>
+
+static double clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+SCENARIO(hold_before_and_after)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	GATE("hold write");
+	begin(u, WRITE, fd, 0, 1, 'a');
+	GATE("wait write");
+	EXPECT_EQ(0, server_size("f"));
+	GATE("release");
+	EXPECT_RESULT(1, u);
+
+	GATE("hold write after");
+	begin(u, WRITE, fd, 0, 1, 'b');
+	GATE("wait write");
+	EXPECT_EQ('b', server_byte("f", 0));
+	settle(1);
+	EXPECT_TRUE(busy(u));
+	GATE("release write fail=ENOSPC");
+	EXPECT_RESULT(-ENOSPC, u);
+}
+
+SCENARIO(only_what_matches)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT), g = OPEN(u, "g", O_RDWR | O_CREAT);
+
+	GATE("fail EIO write file=f off=10-19 nth=2");
+	EXPECT_DO(1, u, WRITE, g, 10, 1, 'a');
+	EXPECT_DO(1, u, WRITE, fd, 0, 1, 'a');
+	EXPECT_DO(1, u, WRITE, fd, 20, 1, 'a');
+	EXPECT_DO(1, u, WRITE, fd, 19, 1, 'a');
+	EXPECT_DO(-EIO, u, WRITE, fd, 5, 6, 'a');
+	EXPECT_DO(1, u, WRITE, fd, 10, 1, 'a');
+
+	GATE("remove all");
+	GATE("fail EPERM create,unlink file=new times=1");
+	EXPECT_LE(0, open_file(u, "old", O_RDWR | O_CREAT));
+	EXPECT_EQ(-EPERM, open_file(u, "new", O_RDWR | O_CREAT));
+	EXPECT_LE(0, open_file(u, "new", O_RDWR | O_CREAT));
+}
+
+SCENARIO(delay)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	double before;
+
+	GATE("delay 7.5 write");
+	before = clock_now();
+	EXPECT_DO(1, u, WRITE, fd, 0, 1, 'a');
+	EXPECT_LE(7.5, clock_now() - before);
+	EXPECT_GT(7.6, clock_now() - before);
+}
+
+SCENARIO(short_claim_garble_twice)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	GATE("short 3 write");
+	EXPECT_DO(3, u, WRITE, fd, 0, 10, 'a');
+	EXPECT_EQ(3, server_size("f"));
+	GATE("remove all");
+
+	GATE("claim 5 write");
+	EXPECT_DO(5, u, WRITE, fd, 0, 10, 'b');
+	EXPECT_EQ(10, server_size("f"));
+	GATE("remove all");
+
+	GATE("garble 3 write");
+	EXPECT_DO(-EIO, u, WRITE, fd, 0, 10, 'c');
+	GATE("remove all");
+
+	GATE("twice write");
+	EXPECT_DO(10, u, WRITE, fd, 0, 10, 'd');
+	GATE("wait done write 4");
+	GATE("log last=1");
+	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), "ENOENT"));
+}
+
+SCENARIO(drop_until_killed)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	GATE("drop write");
+	begin(u, WRITE, fd, 0, 1, 'a');
+	GATE("wait seen write");
+	settle(30);
+	EXPECT_TRUE(busy(u));
+	EXPECT_EQ(0, GATE_NUMBER("release"));
+	user_kill(u);
+	settle(5);
+	/* sent, so even a fatal signal waits for the answer */
+	EXPECT_EQ(0, abort_connection());
+	EXPECT_TRUE(user_gone(u));
+}
+
+SCENARIO(interruptible)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	GATE("hold write interruptible");
+	begin(u, WRITE, fd, 0, 1, 'a');
+	GATE("wait write");
+	user_kill(u);
+	EXPECT_TRUE(user_gone(u));
+	EXPECT_EQ(0, server_size("f"));
+}
+
+SCENARIO(die)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	GATE("die write after");
+	EXPECT_DO(-ECONNABORTED, u, WRITE, fd, 0, 1, 'a');
+	EXPECT_TRUE(daemon_gone());
+	EXPECT_EQ('a', server_byte("f", 0));
+}
+
+SCENARIO(notifications)
+{
+	int fd;
+
+	ASSERT_EQ(0, server_file("f", PAGE, 'a'));
+	fd = OPEN(u, "f", O_RDWR);
+	EXPECT_DO('a', u, READ, fd, 0);
+	ASSERT_EQ(0, server_file("f", PAGE, 'b'));
+	EXPECT_DO('a', u, READ, fd, 0);
+
+	GATE("send inval_inode file=f");
+	GATE("wait notified all");
+	EXPECT_DO('b', u, READ, fd, 0);
+
+	GATE("send store file=f off=0 size=100");
+	GATE("wait notified all 2");
+	EXPECT_DO('S', u, READ, fd, 99);
+	EXPECT_DO('b', u, READ, fd, 100);
+
+	GATE("send retrieve file=f off=0 size=100");
+	GATE("wait seen notify_reply");
+
+	GATE("reset");
+	GATE("notify inval_entry getattr times=1");
+	GATE("send delete file=f");
+	GATE("wait notified all 1");
+	GATE("log");
+	EXPECT_EQ(NULL, strstr(gate_output(daemon_gate), "error=EINVAL"));
+	EXPECT_LE(0, open_file(v, "f", O_RDONLY));
+}
+
+SCENARIO(reenter_and_allocate)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	ASSERT_EQ(0, server_file("other", PAGE, 'o'));
+	GATE("reenter read other write times=1");
+	EXPECT_DO(1, u, WRITE, fd, 0, 1, 'a');
+	EXPECT_EQ(1, GATE_NUMBER("count seen read file=other"));
+
+	GATE("allocate 4 write");
+	EXPECT_DO(1, u, WRITE, fd, 0, 1, 'a');
+	GATE("log");
+	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), "allocate 4 MiB"));
+	GATE("stats");
+	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), "WRITE"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * M16: the page is dirtied again while its WRITE is in flight, and written back again.
+ *
+ * If page_mkwrite does not wait there are two temporary copies of one cached page, and
+ * two WRITEs of it with the daemon, which may answer them in any order: the old data
+ * can win. The daemon looks for such pairs in every scenario; see sandbox_end().
+ */
+#include "scenario.h"
+
+SCENARIO(only_one)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+
+	DO(u, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	DO(u, STORE, 0, 'a');
+	DO(u, KICK, fd);
+	GATE("wait write");
+
+	begin(u, STORE, 0, 'b');
+	settle(5);
+	begin(v, KICK, other);
+	settle(5);
+	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
+	EXPECT_TRUE(busy(u));
+
+	GATE("release");
+	EXPECT_RESULT(0, u);
+	EXPECT_RESULT(0, v);
+	DO(u, FSYNC, fd);
+	EXPECT_EQ('b', server_byte("f", 0));
+	EXPECT_EQ(0, GATE_NUMBER("count overlaps write"));
+}
+
+TEST_HARNESS_MAIN
