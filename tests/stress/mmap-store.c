@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mmap-store - what it costs to store through a shared mapping and fsync
+ *
+ *	mmap-store MIB
+ *
+ * Stores one byte into each page of a new file of MIB mebibytes at /mnt/fuse, four
+ * times over, with an fsync after each. Prints, for `make bench`:
+ *
+ *	writes N            WRITE requests that the daemon got
+ *	pages_per_write N
+ *	peak_temp N         most temporary pages seen at once, looked at each millisecond
+ *	cpu_seconds N       time that the guest's only CPU was not idle
+ *
+ * Time in the guest must be the host's (uml/run --wall-clock).
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gate.h"
+
+#define ROUNDS 4
+
+static volatile bool done;
+
+static long vmstat(const char *name)
+{
+	FILE *f = fopen("/proc/vmstat", "r");
+	char key[64];
+	long value;
+
+	if (!f)
+		err(1, "/proc/vmstat");
+	while (fscanf(f, "%63s %ld", key, &value) == 2)
+		if (!strcmp(key, name))
+			break;
+	fclose(f);
+	return value;
+}
+
+static void *sample(void *peak)
+{
+	while (!done) {
+		long now = vmstat("nr_writeback_temp");
+
+		if (now > *(long *)peak)
+			*(long *)peak = now;
+		usleep(1000);
+	}
+	return NULL;
+}
+
+/* Ticks (1/100 s) of the CPU that were not idle. */
+static long busy(void)
+{
+	FILE *f = fopen("/proc/stat", "r");
+	long user, nice, system, idle, iowait, irq, softirq;
+
+	if (!f || fscanf(f, "cpu %ld %ld %ld %ld %ld %ld %ld", &user, &nice, &system, &idle,
+			 &iowait, &irq, &softirq) != 7)
+		err(1, "/proc/stat");
+	fclose(f);
+	return user + nice + system + irq + softirq;
+}
+
+int main(int argc, char **argv)
+{
+	long page = sysconf(_SC_PAGESIZE), peak = 0, start, writes;
+	struct gate *daemon = gate_connect(NULL);
+	size_t size;
+	pthread_t sampler;
+	char *map;
+	int fd;
+
+	if (argc != 2 || !(size = strtoul(argv[1], NULL, 0) << 20))
+		errx(2, "usage: mmap-store MIB");
+	if (!daemon)
+		err(1, "no daemon");
+	fd = open("/mnt/fuse/mmap-store", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || ftruncate(fd, size))
+		err(1, "/mnt/fuse/mmap-store");
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		err(1, "mmap");
+	if (pthread_create(&sampler, NULL, sample, &peak))
+		errx(1, "pthread_create");
+
+	start = busy();
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t at = 0; at < size; at += page)
+			map[at] = 'a' + round;
+		if (fsync(fd))
+			err(1, "fsync");
+	}
+	done = true;
+	pthread_join(sampler, NULL);
+	if (gate(daemon, "count seen writepage"))
+		errx(1, "gate: %s", gate_text(daemon));
+	writes = gate_number(daemon);
+	printf("writes %ld\npages_per_write %.1f\npeak_temp %ld\ncpu_seconds %.2f\n", writes,
+	       (double)ROUNDS * size / page / writes, peak, (busy() - start) / 100.0);
+	return 0;
+}
