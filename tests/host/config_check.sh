@@ -1,0 +1,96 @@
+#!/bin/sh
+# Kconfig drops what it does not know or cannot have, without a word. A kernel built
+# without the option that a test is about passes that test. So each option asked for
+# must be there afterwards, or nothing is built.
+set -u
+. tests/host/lib
+src=$(realpath "build/$NAME/obj/source")
+obj=$scratch/obj
+mkdir "$obj"
+configure() {
+	try uml/configure "$src" "$obj" "$@"
+}
+base=$scratch/base
+cat >"$base" <<-'EOF'
+	CONFIG_64BIT=y
+	CONFIG_PROC_FS=y
+	# a comment; the next option is off on purpose
+	CONFIG_NET=n
+	CONFIG_LOCALVERSION="-a b"
+	CONFIG_LOG_BUF_SHIFT=15
+EOF
+
+configure "$base"
+tried 0 'a fragment whose options all survive'
+for option in CONFIG_PROC_FS=y '# CONFIG_NET is not set' 'CONFIG_LOCALVERSION="-a b"' CONFIG_LOG_BUF_SHIFT=15; do
+	grep -qxF "$option" "$obj/.config"
+	ok $? "... $option"
+done
+
+# equal configuration: the file keeps its time, and so the objects theirs
+touch -d 2001-01-01 "$obj/.config"
+configure "$base"
+is "$(stat -c %y "$obj/.config" | cut -c 1-10)" 2001-01-01 'the same again does not touch .config'
+echo CONFIG_TMPFS=y >"$scratch/more"
+echo CONFIG_SHMEM=y >>"$scratch/more"
+echo CONFIG_LOG_BUF_SHIFT=16 >"$scratch/less"
+configure "$base" "$scratch/more" "$scratch/less"
+tried 0 'more fragments'
+[ "$(stat -c %y "$obj/.config" | cut -c 1-10)" != 2001-01-01 ] && grep -qx CONFIG_TMPFS=y "$obj/.config"
+ok $? '... do'
+grep -qx CONFIG_LOG_BUF_SHIFT=16 "$obj/.config"
+ok $? '... and the last word wins: of two fragments the later'
+
+# what does not survive, and what may be missing
+before=$(cksum <"$obj/.config")
+cat >"$scratch/bad" <<-'EOF'
+	CONFIG_NO_SUCH_OPTION=y
+	CONFIG_UNIX=y
+	CONFIG_HZ_100=m
+	CONFIG_LOG_BUF_SHIFT=99
+	# optional: new in some tree
+	CONFIG_MAY_BE_MISSING=y
+	CONFIG_AFTER_IT=y
+EOF
+configure "$base" "$scratch/bad"
+tried 1 'options that Kconfig dropped'
+lost() { # line, what became of it, what
+	like "$scratch/out" "DID NOT SURVIVE:  $1  \\($2" "$3"
+}
+lost CONFIG_NO_SUCH_OPTION=y 'not in this tree' 'one that the tree does not have is named'
+lost CONFIG_UNIX=y 'not in this tree, or hidden' 'one whose dependency (NET) is off'
+lost CONFIG_HZ_100=m 'CONFIG_HZ_100=|not in this tree' 'a module, where there is none'
+lost CONFIG_LOG_BUF_SHIFT=99 'CONFIG_LOG_BUF_SHIFT=' 'a number out of range'
+lost CONFIG_AFTER_IT=y 'not in this tree' 'the mark of an optional one counts for one line only'
+unlike "$scratch/out" 'SURVIVE:  CONFIG_(MAY|TMPFS|PROC)' 'no other is'
+is "$(cksum <"$obj/.config")" "$before" 'the old configuration stays'
+printf '# optional: new in some tree\nCONFIG_MAY_BE_MISSING=y\n' >"$scratch/optional"
+configure "$base" "$scratch/optional"
+tried 0 'an option marked optional may be missing'
+like "$scratch/out" 'left out \(optional\):  CONFIG_MAY_BE_MISSING=y' '... which is said'
+
+# cut off while it works
+cp -p "$obj/.config" "$scratch/kept"
+mkfifo "$scratch/fifo"
+cat >"$scratch/cc" <<-EOF
+	#!/bin/sh
+	echo here >"$scratch/asked"
+	read -r _ <"$scratch/fifo"
+EOF
+chmod +x "$scratch/cc"
+perl -e "$own_group" env CC="$scratch/cc" uml/configure "$src" "$obj" "$base" "$scratch/more" >"$scratch/out" 2>&1 &
+pid=$!
+await test -s "$scratch/asked"
+kill -9 -$pid
+wait $pid 2>/dev/null
+cmp -s "$obj/.config" "$scratch/kept"
+ok $? 'kill -9 in the middle: the old configuration stays'
+configure "$base" "$scratch/more"
+tried 0 '... and the next time it is made'
+grep -qx CONFIG_TMPFS=y "$obj/.config"
+ok $? '... whole'
+
+try uml/configure "$src" "$obj" /no/fragment
+[ "$status" -ne 0 ] && grep -q /no/fragment "$scratch/err"
+ok $? 'a missing fragment is named'
+done_testing

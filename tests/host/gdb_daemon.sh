@@ -1,0 +1,37 @@
+#!/bin/sh
+# A request that misbehaves has two ends. The daemon runs inside the guest, out of a
+# host debugger's sight; gdbserver in the guest, over a serial line, brings it into view
+# while another gdb holds the kernel. The request's unique is the same on both sides.
+set -u
+. tests/host/gdb-lib
+command -v gdbserver >/dev/null || {
+	echo '1..0 # SKIP gdbserver is not installed'
+	exit 0
+}
+
+debug_daemon() {
+	try env BREAK="$1" CMD="$2" ARGS="--mem $mem" uml/debug-daemon "$kernel" "$image"
+}
+debug_daemon fs_write 'echo hi >/mnt/fuse/x'
+tried 0 'a stop in the daemon'
+like "$scratch/out" '^#0 +fs_write \(.*data=0x[0-9a-f]+ "hi\\n", size=3, off=0' 'backtrace with arguments'
+like "$scratch/out" '^unique [0-9]+ opcode 16 nodeid [0-9]+$' 'the request, by unique'
+debug_daemon fs_write true
+tried 1 'never there: status 1'
+like "$scratch/err" 'fs_write was never reached' '... said so'
+debug_daemon no_such_function true
+tried 2 'no such function: status 2'
+like "$scratch/err" 'BREAK=no_such_function: the daemon has no such function' '... named'
+debug_daemon '' true
+tried 2 'neither BREAK nor a terminal: status 2'
+
+# Both at once: the kernel's gdb finds what the daemon was stopped with, by unique
+debug_daemon fs_write 'echo hi >/mnt/fuse/x' >/dev/null 2>&1
+unique=$(sed -n 's/^unique \([0-9]*\) .*/\1/p' "$scratch/out")
+in_gdb 'gate hold write >/dev/null; (echo hi >/mnt/fuse/x) & gate wait write >/dev/null; stat -f /mnt/fuse' <<'END'
+break fuse_statfs
+boot
+fuse-requests
+END
+like "$scratch/out" "^[0-9]+ +${unique:-none} +WRITE" "the kernel's gdb shows the same request under the same unique ($unique)"
+done_testing

@@ -1,0 +1,104 @@
+#!/bin/sh
+# A guest hangs, and gdb shows one stack: that of the idle task. In UML all tasks are
+# one host process, and those that sleep are nowhere gdb looks by itself. uml-ps and
+# uml-bt must find each of them, say where it sleeps and for what, and leave the guest
+# able to run on. The guest tells what it sees itself, by /proc.
+# shellcheck disable=SC2016 # the guest's shell expands these
+set -u
+. tests/host/gdb-lib
+[ "$VARIANT" != before ] || {
+	echo '1..0 # SKIP no page writeback in this kernel'
+	exit 0
+}
+
+in_gdb '
+gate hold write >/dev/null
+act /mnt/fuse/a open:8 store:0-2 kick fsync & a=$!
+act /mnt/fuse/b open:8 sleep:1 store:1 kick store:1 & b=$!
+gate wait write 2 >/dev/null
+act /mnt/fuse/a open:1 pwrite:7 & c=$!
+sleep 1
+echo a=$a; echo b=$b; echo c=$c
+for p in $a $b $c; do sed "s/^\[<0>\] /stack $p /; s/+.*//" /proc/$p/stack; done
+echo tasks= /proc/[0-9]*/task/[0-9]*
+stat -f /mnt/fuse >/dev/null
+gate release >/dev/null
+wait
+echo after=$?
+' <<'END'
+break fuse_statfs
+boot
+echo <ps\n
+uml-ps
+echo >\n
+echo <all\n
+uml-ps all
+echo >\n
+echo <blocked\n
+uml-bt blocked
+echo >\n
+echo <full\n
+python uml_blocked = [t for t in __import__("fuseuml.tasks").tasks.tasks() if __import__("fuseuml.tasks").tasks.blocked(t)]
+python gdb.execute("uml-bt -full %d" % int(uml_blocked[0]["pid"]))
+echo >\n
+echo <select\n
+python gdb.execute("uml-task %d" % int(uml_blocked[0]["pid"]))
+print inode->i_sb->s_magic
+up
+info locals
+uml-task 0
+frame
+echo >\n
+echo <bt-all\n
+python import time; uml_start = time.time()
+uml-bt all
+python print("seconds=%.2f" % (time.time() - uml_start))
+echo >\n
+delete
+continue
+END
+tried 0 'the guest ends well after all that'
+a=$(told a) b=$(told b) c=$(told c)
+is "$(told after)" 0 '... and its tasks went on'
+section ps
+like "$scratch/section" "^$a +$a +act +D\* .*fuse_set_nowrite +WRITEs of nodeid [0-9]+ \(/a\) to end: 1 in flight" \
+	'fsync: where it sleeps, and for which WRITEs'
+like "$scratch/section" "^$b +$b +act +D\* .*(fuse_page_mkwrite|fuse_wait_on_page_writeback) +WRITEs of nodeid [0-9]+ \(/b\)" \
+	'a store to a page in flight'
+like "$scratch/section" "^$c +$c +act +D.* the inode lock of nodeid [0-9]+ \(/a\), held by act \(pid $a\)" \
+	'the third waits for the inode lock, which the first holds'
+like "$scratch/section" 'fuse-daemon +S .*a request to serve' "the server's threads wait for requests"
+section all
+missing=
+for task in $(told tasks); do
+	grep -q "^${task##*/} " "$scratch/section" || missing="$missing $task"
+done
+is "${missing:-none}" none 'uml-ps all: every task that the guest lists'
+like "$scratch/section" '^0 +0 +swapper ' '... and the idle one'
+section blocked
+like "$scratch/section" '#[0-9]+ +0x[0-9a-f]+ in fuse_set_nowrite \(inode=0x[0-9a-f]+\) at fs/fuse/[a-z]+\.c:[0-9]+' \
+	'backtraces with arguments and lines'
+for pid in "$a" "$b" "$c"; do
+	# (sys_... are other names of __se_sys_...; the way into the scheduler is left out)
+	sed -n "s/^stack $pid //p" "$scratch/out" | sed 's/\.[a-z0-9.]*$//' |
+		grep -v -x -e '__switch_to' -e '_*schedule' -e 'sys_.*' >"$scratch/own"
+	sed -n "/(pid $pid,/,/^\$/p" "$scratch/section" >"$scratch/theirs"
+	missing=
+	while read -r function; do
+		grep -q -E "(in |^ *#[0-9]+ +)$function \(" "$scratch/theirs" || missing="$missing $function"
+	done <"$scratch/own"
+	is "$(grep -c . "$scratch/own" | sed 's/^[1-9].*/some/') missing:$missing" 'some missing:' \
+		"pid $pid: what /proc/PID/stack shows is there"
+done
+section full
+like "$scratch/section" '^ +fi = 0x' 'with -full, the locals'
+section select
+like "$scratch/section" '^\$1 = 1702057286' 'uml-task: expressions are evaluated in its frame'
+like "$scratch/section" '#0 +fuse_statfs' '... and 0 goes back'
+section bt-all
+awk '{ exit !(substr($0, 9) + 0 <= 2) }' <<-END
+	$(grep '^seconds=' "$scratch/section")
+END
+ok $? "all backtraces in 2 s at most: $(grep '^seconds=' "$scratch/section")"
+no_traceback
+done_testing

@@ -1,0 +1,215 @@
+#!/bin/sh
+# A variant's source is a git tree with one commit per patch, in which people work. What
+# goes wrong in such setups: a patch that no longer applies leaves a tree with half of
+# the series; a rebuild resets the tree, and a day's work is gone; ctrl-C at the wrong
+# moment, and from then on git refuses everything.
+set -u
+. tests/host/lib
+repo=$scratch/repo.git series=$scratch/patches/series.test src=$scratch/test/src
+mkdir -p "$scratch/patches/set" "$scratch/test" "$scratch/home" "$scratch/bin"
+export HOME="$scratch/home" GIT_CONFIG_NOSYSTEM=1
+
+# A repository as uml/source makes it, and patches 1 to 4; the fourth needs the third
+git init -q -b debian "$scratch/work"
+cd "$scratch/work" || exit
+export GIT_AUTHOR_NAME=nobody GIT_AUTHOR_EMAIL=nobody@localhost
+export GIT_COMMITTER_NAME=nobody GIT_COMMITTER_EMAIL=nobody@localhost
+mkdir -p fs/fuse
+seq 20 >fs/fuse/file.c
+seq 20 >fs/fuse/dir.c
+echo 'fs/fuse/dir.c filter=slow' >.gitattributes
+git add . && git commit -q -m 'linux-source-9.9 9.9.1-1'
+git branch -q top
+git checkout -q top
+for n in 1 2 3; do
+	sed -i "$((n * 5))s/\$/ patch $n/" fs/fuse/file.c
+	git commit -q -a -m "fuse: change $n"
+done
+sed -i '15s/$/ again/' fs/fuse/file.c
+git commit -q -a -m 'fuse: change 4'
+git format-patch -q -o "$scratch/patches/set" debian
+git clone -q --bare -b debian . "$repo"
+git --git-dir="$repo" config core.autocrlf false
+cd "$OLDPWD" || exit
+write_series() { # numbers of patches
+	for n; do
+		(cd "$scratch/patches" && echo set/000"$n"*)
+	done >"$series"
+}
+tree() {
+	try env PATH="$scratch/bin:$PATH" uml/tree "$repo" test "$series" "$src"
+}
+commits() {
+	git -C "$src" log --reverse --format=%s debian..HEAD | sed 's/fuse: change //' | tr '\n' ' '
+}
+clean() {
+	[ -z "$(git -C "$src" status --porcelain)" ] && [ ! -e "$src.new" ]
+	ok $? '... nothing is left half-made' || git -C "$src" status --porcelain | sed 's/^/#   /'
+}
+# the user's own git configuration changes nothing
+cat >"$HOME/.gitconfig" <<-EOF
+	[commit]
+		gpgSign = true
+	[core]
+		autocrlf = true
+		hooksPath = $HOME/hooks
+	[filter "slow"]
+		smudge = $scratch/bin/smudge
+EOF
+mkdir "$HOME/hooks"
+printf '#!/bin/sh\nexit 1\n' | tee "$HOME/hooks/applypatch-msg" >"$HOME/hooks/post-checkout"
+chmod +x "$HOME/hooks"/*
+printf '#!/bin/sh\nexec cat\n' >"$scratch/bin/smudge"
+chmod +x "$scratch/bin/smudge"
+
+printf '# the set\n\n' >"$scratch/comment"
+write_series 1 2
+cat "$scratch/comment" "$series" >"$series.new" && mv "$series.new" "$series"
+tree
+tried 0 'two patches'
+is "$(commits)" '1 2 ' '... are two commits'
+clean
+is "$(git -C "$src" log -1 --format='%ad %cd')" "$(git -C "$scratch/work" log -1 --format='%ad %ad' top~2)" \
+	'... of the date of the patch, so that the hash is the same everywhere'
+uml/tree --is-current "$series" "$src"
+ok $? '... and current'
+touch -d 2001-01-01 "$src/fs/fuse/dir.c" "$src/fs/fuse/file.c"
+tree
+is "$(find "$src/fs/fuse" -name '*.c' -newermt 2002-01-01)" '' 'the same again touches nothing'
+
+# a changed series
+write_series 1 2 3
+! uml/tree --is-current "$series" "$src"
+ok $? 'a longer series is not current'
+tree
+tried 0 '... and applied'
+is "$(commits)" '1 2 3 ' '... as a whole'
+is "$(find "$src/fs/fuse" -name '*.c' -newermt 2002-01-01)" "$src/fs/fuse/file.c" '... only what patches touch is written'
+write_series 1 3
+tree
+is "$(commits)" '1 3 ' 'a shorter one'
+sed -i 's/^Subject: .*change 3/&, better/' "$scratch"/patches/set/0003*
+tree
+is "$(commits)" '1 3, better ' 'a changed patch'
+
+# a patch that does not apply
+write_series 1 2 4
+tree
+tried 1 'a patch that does not apply'
+like "$scratch/err" 'set/0004-fuse-change-4.patch does not apply to linux-source-9.9' '... is named'
+like "$scratch/err" 'patch failed: fs/fuse/file.c:' '... with the file and line'
+is "$(commits)" '1 3, better ' '... and the tree is the old one'
+clean
+echo 'int x;' >>"$src/fs/fuse/dir.c"
+git -C "$src" -c commit.gpgSign=false -c core.hooksPath=/dev/null commit -q -a -m own
+ok $? '... that can be worked in'
+git -C "$src" reset -q --hard HEAD~
+echo set/0009-missing.patch >"$series"
+tree
+[ "$status" -ne 0 ] && grep -q 'set/0009-missing.patch' "$scratch/err"
+ok $? 'a patch that is not there is named'
+is "$(commits)" '1 3, better ' '... and the tree is the old one'
+
+# own work
+write_series 1 3
+echo edit >>"$src/fs/fuse/dir.c"
+tree
+tried 0 'an edit, and the series has not changed'
+write_series 1 2
+tree
+tried 1 'an edit, and the series has changed: refused'
+like "$scratch/err" "$src holds work of its own" '... with the reason'
+like "$scratch/err" 'make patches VARIANT=test.*git -C .* reset --hard' '... and the ways out'
+is "$(tail -n 1 "$src/fs/fuse/dir.c")" edit '... the edit is there'
+git -C "$src" -c commit.gpgSign=false -c core.hooksPath=/dev/null commit -q -a -m own
+tree
+tried 1 'a commit: the same'
+is "$(commits)" '1 3, better own ' '... the commit is there'
+eval "$(sed -n "s/.*drop it with '\(.*\)'.*/\1/p" "$scratch/err")" >/dev/null
+tree
+tried 0 'the way out that was named works'
+is "$(commits)" '1 2 ' '... and the new series is applied'
+echo new >"$src/fs/fuse/own.c"
+write_series 1 2 3
+tree
+is "$(cat "$src/fs/fuse/own.c")" new 'a new file of the user stays through a changed series'
+rm "$src/fs/fuse/own.c"
+
+# cut off at each step: git is stopped where a step begins, or just after it
+mkfifo "$scratch/never"
+real=$(command -v git)
+cut_off() { # words of git's arguments, before or after, which time
+	rm -f "$scratch/there"
+	cat >"$scratch/bin/git" <<-EOF
+		#!/bin/sh
+		case "\$*" in
+		*" $1 "*) echo >>"$scratch/count" ;;
+		*) exec "$real" "\$@" ;;
+		esac
+		[ "\$(wc -l <"$scratch/count")" -eq $3 ] || exec "$real" "\$@"
+		[ $2 = before ] || "$real" "\$@"
+		echo here >"$scratch/there"
+		read -r _ <"$scratch/never"
+	EOF
+	chmod +x "$scratch/bin/git"
+	: >"$scratch/count"
+	perl -e "$own_group" env PATH="$scratch/bin:$PATH" uml/tree "$repo" test "$series" "$src" >"$scratch/out" 2>&1 &
+	pid=$!
+	await test -e "$scratch/there"
+	kill "-${4:-9}" -$pid
+	wait $pid 2>/dev/null
+	rm "$scratch/bin/git"
+}
+again() { # what
+	tree
+	tried 0 "$1: the next run"
+	is "$(commits)" '1 2 3 ' '... makes the whole series'
+	clean
+}
+sed -i 's/, better//' "$scratch"/patches/set/0003*
+for step in '"worktree add" before 1' '"worktree add" after 1' '"am -q" before 2' '"am -q" after 3' \
+	'"worktree move" before 1' '"worktree move" after 1'; do
+	rm -rf "$src" "$scratch/test/.series"
+	write_series 1 2 3
+	eval "cut_off $step"
+	! uml/tree --is-current "$series" "$src"
+	ok $? "kill -9, $step: not taken for whole"
+	again '...'
+done
+# in the middle of the checkout, which takes seconds with a whole kernel
+rm -rf "$src" "$scratch/test/.series" "$scratch/there"
+cat >"$scratch/bin/smudge" <<-EOF
+	#!/bin/sh
+	echo here >"$scratch/there"
+	read -r _ <"$scratch/never"
+EOF
+perl -e "$own_group" uml/tree "$repo" test "$series" "$src" >"$scratch/out" 2>&1 &
+pid=$!
+await test -e "$scratch/there"
+kill -9 -$pid
+wait $pid 2>/dev/null
+printf '#!/bin/sh\nexec cat\n' >"$scratch/bin/smudge"
+again 'kill -9 in the middle of the checkout'
+
+for step in '"reset" before 1' '"reset" after 1' '"am -q" before 2' '"am -q" after 2' '"am -q" after 3' \
+	'"am -q" after 2 INT'; do
+	write_series 1 2
+	tree
+	write_series 1 2 3
+	eval "cut_off $step"
+	! uml/tree --is-current "$series" "$src"
+	ok $? "a changed series is cut off, $step: not taken for whole"
+	again '...'
+done
+write_series 1 2
+tree
+write_series 1 2 3
+cut_off 'am -q' after 1
+write_series 1 2
+tree
+is "$status $(commits)" '0 1 2 ' '... nor when the series is changed back'
+write_series 1 2 3
+cut_off 'am -q' after 1
+: >"$(git -C "$src" rev-parse --path-format=absolute --git-path index.lock)"
+again "... with git's own lock left behind"
+done_testing

@@ -1,0 +1,173 @@
+#!/bin/sh
+# A developer starts a loop of guests, presses ctrl-C, closes the terminal, or has the
+# CI's runner killed. What used to stay behind: UML processes at 100 % CPU that nobody
+# waits for, gigabytes of memory files in /dev/shm, sockets of a umid that the next
+# guest then refuses to use. Nothing may be left, however the launcher ends.
+# shellcheck disable=SC2016,SC2317 # the guest's shell expands it; await calls it
+set -u
+. tests/host/lib
+own_top
+runs=$top/build/run
+
+# The processes of this test's guests: their kernels' command line has the mark, the
+# guards and readers name the folder
+mark=MARK=${scratch##*-}
+export mark runs
+processes() {
+	perl -e 'for (glob "/proc/[0-9]*") {
+		open F, "$_/cmdline" or next;
+		$text = <F> // "";
+		print substr($_, 6), "\n" if index($text, $ENV{mark}) >= 0 || index($text, "$ENV{runs}/") >= 0;
+	}'
+}
+none_left() {
+	[ -z "$(ls -A "$runs" 2>/dev/null)" ] && [ -z "$(processes)" ]
+}
+# Memory files have no name: they are seen at the processes that hold them
+clean() { # what
+	await none_left
+	ok $? "$1: no process and no file is left" || {
+		for pid in $(processes); do tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c 1-150; done | sed 's/^/#   /'
+		find "$runs" -mindepth 1 -maxdepth 1 | sed 's/^/#   /'
+	}
+}
+at_end() {
+	for pid in $(processes); do kill -9 "$pid" 2>/dev/null; done
+}
+# A guest that says when it is up, and stays
+start() { # number, options
+	n=$1
+	shift
+	: >"$scratch/out.$n"
+	"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" "$@" -- \
+		sh -c 'echo up; while :; do sleep 1000; done' >"$scratch/out.$n" 2>"$scratch/err.$n" </dev/null &
+	eval "pid_$n=$!"
+}
+all_up() {
+	for n in $guests; do
+		grep -q up "$scratch/out.$n" || return 1
+	done
+}
+# (the shell's own report of killed jobs goes to its stderr)
+exec 2>"$scratch/stderr"
+
+# 8 at once
+for n in 1 2 3 4 5 6 7 8; do
+	timeout 100 "$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- \
+		sh -c "echo $n >/mnt/fuse/f; cat /srv/fuse/f" >"$scratch/out.$n" 2>"$scratch/err.$n" </dev/null &
+	eval "pid_$n=$!"
+done
+got=''
+for n in 1 2 3 4 5 6 7 8; do
+	eval "wait \$pid_$n"
+	got="$got $?/$(cat "$scratch/out.$n" "$scratch/err.$n")"
+done
+is "$got" ' 0/1 0/2 0/3 0/4 0/5 0/6 0/7 0/8' '8 at once'
+clean '8 at once'
+
+# kill -9 of each launcher
+guests='1 2 3 4 5 6 7 8'
+for n in $guests; do start "$n" --wall-clock; done
+await all_up
+ok $? '8 guests are up'
+is "$(find "$runs" -mindepth 1 -maxdepth 1 | wc -l)" 8 '... in a folder each'
+for n in $guests; do eval "kill -9 \$pid_$n"; done
+wait
+clean 'kill -9 of the launchers'
+
+# A guest that computes for ever, in virtual time
+guests=1
+"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- \
+	sh -c 'echo up; while :; do :; done' >"$scratch/out.1" 2>/dev/null </dev/null &
+pid_1=$!
+await all_up
+kill -9 $pid_1
+wait $pid_1
+clean 'kill -9 of the launcher of a busy guest'
+
+# The signals that ask
+for signal in TERM:143 HUP:129 INT:130; do
+	# a job in the background ignores SIGINT; perl gives it back
+	perl -e "$own_group" "$top/uml/run" --kernel "$kernel" --initrd "$image" \
+		--mem $mem --append "$mark" --wall-clock -- sh -c 'echo up; sleep 1000' \
+		>"$scratch/out.1" 2>"$scratch/err.1" </dev/null &
+	pid_1=$!
+	await all_up
+	kill "-${signal%:*}" $pid_1
+	wait $pid_1
+	is $? "${signal#*:}" "SIG${signal%:*}: status ${signal#*:}"
+	clean "SIG${signal%:*}"
+	: >"$scratch/out.1"
+done
+
+# ctrl-C on a terminal goes to the whole process group
+perl -e "$own_group" "$top/uml/run" --kernel "$kernel" --initrd "$image" \
+	--mem $mem --append "$mark" --wall-clock -- sh -c 'echo up; sleep 1000' \
+	>"$scratch/out.1" 2>"$scratch/err.1" </dev/null &
+pid_1=$!
+await all_up
+kill -INT -$pid_1
+wait $pid_1
+is $? 130 'ctrl-C: status 130'
+clean 'ctrl-C'
+: >"$scratch/out.1"
+
+# kill -9 of the guest itself: the launcher says so
+start 1 --wall-clock
+await all_up
+kill -9 "$(cat "$runs"/*/pid)"
+wait "$pid_1"
+is $? 125 'kill -9 of the guest: 125'
+like "$scratch/err.1" 'guest ended before the command' '... and a message'
+clean 'kill -9 of the guest'
+: >"$scratch/out.1"
+
+# kill -9 of the guard: the launcher goes on
+start 1 --wall-clock --timeout 0
+await all_up
+kill -9 "$(cat "$runs"/*/guardian)"
+kill -TERM "$pid_1"
+wait "$pid_1"
+is $? 143 'kill -9 of the guard, then SIGTERM'
+clean '... even so'
+: >"$scratch/out.1"
+
+# kill -9 of both: the next run cleans up
+start 1 --wall-clock
+await all_up
+guard=$(cat "$runs"/*/guardian)
+kill -9 "$guard" "$pid_1"
+wait "$pid_1"
+reaped() { ! kill -0 "$guard"; }
+await reaped
+"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- true
+clean 'kill -9 of the launcher and the guard, then another run'
+: >"$scratch/out.1"
+
+# The launcher killed at any moment of the start
+for ms in 0 5 10 15 20 30 40 50 60 80 100 120 150 200; do
+	start 1 --wall-clock
+	sleep "0.$(printf %03d $ms)"
+	kill -9 "$pid_1"
+	wait "$pid_1"
+done
+# what was killed before it had a guard is removed by the next run
+"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- true
+ok $? 'a run after launchers were killed while they started'
+clean 'kill -9 at 14 moments of the start'
+
+# Killed while it waits for its script on stdin
+mkfifo "$scratch/stdin"
+exec 3<>"$scratch/stdin"
+"$top/uml/run" --kernel "$kernel" --initrd "$image" --append "$mark" <&3 >"$scratch/out.1" &
+pid_1=$!
+has_folder() { [ -n "$(ls -A "$runs")" ]; }
+await has_folder
+kill -9 $pid_1
+wait $pid_1
+gone() { [ -z "$(ls -A "$runs")" ]; }
+await gone
+ok $? 'kill -9 while it reads its script: no file is left, though stdin has not ended'
+exec 3>&-
+clean '... and no process when it has'
+done_testing

@@ -1,0 +1,198 @@
+#!/bin/sh
+# The kernel's source comes through apt and stays in a cache that all checkouts share.
+# A download that broke off, a disk that was full, a ctrl-C while unpacking: each leaves
+# something that looks like a kernel tree until the compiler stops in the middle of it.
+set -u
+. tests/host/lib
+package=linux-source-9.9
+cache=$scratch/cache repo=$scratch/repo.git bin=$scratch/bin
+mkdir -p "$cache" "$bin"
+
+# A package of a few files in place of 150 MB
+tree=$scratch/deb/$package
+mkdir -p "$tree/arch/um" "$tree/fs/fuse" "$tree/drivers/gpu" "$scratch/deb/root/usr/src" "$scratch/deb/root/DEBIAN"
+echo 'all:' >"$tree/arch/um/Makefile"
+printf 'line\r\n' >"$tree/fs/fuse/file.c"
+echo driver >"$tree/drivers/gpu/card.c"
+echo config >"$tree/drivers/gpu/Kconfig"
+printf '*.c\n' >"$tree/.gitignore"
+tar -C "$scratch/deb" -cJf "$scratch/deb/root/usr/src/$package.tar.xz" "$package"
+cat >"$scratch/deb/root/DEBIAN/control" <<-EOF
+	Package: $package
+	Version: 9.9.1-1
+	Architecture: all
+	Maintainer: nobody <nobody@localhost>
+	Description: a few files
+EOF
+deb=${package}_9.9.1-1_all.deb
+dpkg-deb -b "$scratch/deb/root" "$scratch/$deb" >/dev/null
+
+# apt that knows it, and gives it as $answer says. Where it has to be killed at a
+# certain point, it says that it is there, and waits.
+mkfifo "$scratch/never"
+cat >"$bin/apt-cache" <<-'EOF'
+	#!/bin/sh
+	[ "$1 $2" != "show linux-source-9.9" ] || [ "$answer" != unknown ]
+EOF
+cat >"$bin/apt-get" <<-EOF
+	#!/bin/sh
+	echo download >>"$scratch/downloads"
+	case \$answer in
+	whole | stuck | committing) cp "$scratch/$deb" . ;;
+	offline) echo "E: Failed to fetch" >&2; exit 100 ;;
+	slow)
+		echo here >"$scratch/there"
+		read -r _ <"$scratch/never"
+		cp "$scratch/$deb" .
+		;;
+	half)
+		head -c 300 "$scratch/$deb" >$deb
+		echo here >"$scratch/there"
+		read -r _ <"$scratch/never"
+		;;
+	esac
+EOF
+cat >"$bin/xz" <<-EOF
+	#!/bin/sh
+	if [ "\$answer" = stuck ]; then
+		echo here >"$scratch/there"
+		read -r _ <"$scratch/never"
+	fi
+	exec /usr/bin/xz "\$@"
+EOF
+cat >"$bin/git" <<-EOF
+	#!/bin/sh
+	case "\$answer \$*" in
+	"committing "*" commit "*)
+		echo here >"$scratch/there"
+		read -r _ <"$scratch/never"
+		;;
+	esac
+	exec "$(command -v git)" "\$@"
+EOF
+chmod +x "$bin"/*
+# the user's own git configuration changes nothing
+mkdir "$scratch/home"
+printf '[core]\n\tautocrlf = input\n[commit]\n\tgpgsign = true\n[user]\n\tuseConfigOnly = true\n' >"$scratch/home/.gitconfig"
+command -v xz >"$scratch/xz" && sed -i "s|/usr/bin/xz|$(cat "$scratch/xz")|" "$bin/xz"
+
+: >"$scratch/downloads"
+fetch() { # apt's answer
+	try env HOME="$scratch/home" PATH="$bin:$PATH" answer="$1" uml/source 9.9 "$cache" "$repo"
+}
+downloads() {
+	wc -l <"$scratch/downloads"
+}
+whole() { # what
+	[ "$(git --git-dir="$repo" show debian:fs/fuse/file.c | cksum)" = "$(printf 'line\r\n' | cksum)" ] &&
+		git --git-dir="$repo" cat-file -e debian:arch/um/Makefile && git --git-dir="$repo" fsck --full 2>"$scratch/err"
+	ok $? "$1: the repository is whole" || remark "$scratch/err"
+}
+nothing() { # what
+	[ ! -e "$repo" ]
+	ok $? "$1: no repository"
+}
+cut_off() { # apt's answer; killed when there
+	rm -f "$scratch/there"
+	perl -e "$own_group" env HOME="$scratch/home" PATH="$bin:$PATH" answer="$1" uml/source 9.9 "$cache" "$repo" >"$scratch/out" 2>&1 &
+	pid=$!
+	await test -e "$scratch/there"
+	kill "-${2:-9}" -$pid
+	wait $pid 2>/dev/null
+}
+
+fetch unknown
+tried 1 'apt does not know the package'
+like "$scratch/err" "no package $package" '... which is named'
+like "$scratch/err" 'apt-get update.*KERNEL=' '... with the ways out'
+nothing '...'
+fetch offline
+tried 1 'no network'
+like "$scratch/err" "could not download $package" '... is said'
+nothing '...'
+is "$(ls "$cache")" '' '... nothing in the cache'
+
+cut_off half
+nothing 'kill -9 while downloading'
+fetch offline
+tried 1 'the next time what came of it is not taken for the package'
+cut_off half INT
+nothing 'ctrl-C while downloading'
+
+cut_off stuck
+nothing 'kill -9 while unpacking'
+cut_off committing
+nothing 'kill -9 just before the commit'
+cut_off stuck INT
+nothing 'ctrl-C while unpacking'
+before=$(downloads)
+fetch whole
+tried 0 'the next time'
+whole '...'
+is "$(downloads)" "$before" '... from the cache'
+is "$(git --git-dir="$repo" log --format=%s debian)" "$package 9.9.1-1" 'one commit, named by the package'
+is "$(git --git-dir="$repo" ls-tree -r --name-only debian | tr '\n' ' ')" \
+	'.gitignore arch/um/Makefile drivers/gpu/Kconfig fs/fuse/file.c ' "drivers of devices are left out, Kconfig files are not"
+hash=$(git --git-dir="$repo" rev-parse debian)
+rm -rf "$repo"
+fetch offline
+tried 0 'a second checkout needs no network'
+is "$(git --git-dir="$repo" rev-parse debian)" "$hash" '... and has the same commit'
+
+# the cache is damaged
+rm -rf "$repo"
+truncate -s -100 "$cache/$deb"
+fetch offline
+tried 1 'a truncated package in the cache'
+like "$scratch/out" "$deb is damaged" '... is noticed and named'
+nothing '...'
+cp "$scratch/$deb" "$cache/"
+fetch whole
+tried 0 'a package of which nobody wrote the checksum'
+like "$scratch/out" 'damaged or incomplete: fetching' '... is not trusted'
+whole '...'
+rm -rf "$repo"
+printf x | dd of="$cache/$deb" bs=1 seek=500 conv=notrunc 2>/dev/null
+fetch whole
+tried 0 'a byte that changed'
+whole '...'
+
+# a repository is never half there
+cut_off stuck
+whole 'kill -9 while a repository is made anew: the old one stays'
+rm -rf "$repo"
+
+# two checkouts at once, one cache: the second waits for the first one's download, or
+# would take it away
+rm -rf "$cache"
+rm -f "$scratch/there"
+env HOME="$scratch/home" PATH="$bin:$PATH" answer=slow uml/source 9.9 "$cache" "$scratch/repo1" >"$scratch/out1" 2>&1 &
+pid_1=$!
+await test -e "$scratch/there"
+env HOME="$scratch/home" PATH="$bin:$PATH" answer=whole uml/source 9.9 "$cache" "$scratch/repo2" >"$scratch/out2" 2>&1 &
+pid_2=$!
+timeout 2 tail --pid=$pid_2 -f /dev/null
+echo go >"$scratch/never"
+for n in 1 2; do
+	[ $n = 1 ] && pid=$pid_1 || pid=$pid_2
+	wait "$pid" && [ "$(git --git-dir="$scratch/repo$n" rev-parse debian)" = "$hash" ]
+	ok $? "two checkouts use the cache at once: number $n" || remark "$scratch/out$n"
+done
+is "$(cd "$cache" && find . -name '.part*')" '' 'no rest of a download is left'
+
+# no room
+if unshare -rm true 2>/dev/null; then
+	mkdir "$scratch/small"
+	repo=$scratch/small/repo
+	dd if=/dev/urandom of="$tree/arch/um/big.c" bs=1M count=2 2>/dev/null
+	tar -C "$scratch/deb" -cJf "$scratch/deb/root/usr/src/$package.tar.xz" "$package"
+	dpkg-deb -b "$scratch/deb/root" "$scratch/$deb" >/dev/null
+	try env HOME="$scratch/home" PATH="$bin:$PATH" answer=whole unshare -rm sh -c \
+		"mount -t tmpfs -o size=1M none $scratch/small && rm -rf $cache && uml/source 9.9 $cache $repo; s=\$?; ls -A $scratch/small; exit \$s"
+	[ "$status" -ne 0 ] && grep -q 'No space left' "$scratch/err"
+	ok $? 'a full disk is said' || remark "$scratch/err"
+	is "$(grep -c '^repo' "$scratch/out")" 0 '... and nothing half-made stays'
+else
+	skip 'a full disk is said' 'unshare -rm is refused here'
+fi
+done_testing
