@@ -11,6 +11,7 @@ debug() {
 }
 # This test's guests: others use the same kernel at the same time
 mark=MARK=${scratch##*-}
+# shellcheck disable=SC2317 # await calls it
 none_left() {
 	! pgrep -f " $mark" >/dev/null
 }
