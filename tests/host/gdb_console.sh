@@ -54,7 +54,7 @@ echo 'uml-ps' >&8
 await shown '^1 +1 +init '
 ok $? '... and gives a prompt'
 echo continue >&8
-await shown '^Continuing'
+await shown 'Continuing\.'
 type 'echo still $x' 'still same'
 ok $? 'it runs on'
 printf '\003' >&8
