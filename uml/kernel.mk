@@ -46,10 +46,11 @@ VMLINUX := $(OBJ)/vmlinux
 LOG     := $(OUT)/log
 
 # ccache across variants: paths relative to the object folder, which gdb is told.
+# DEPEND: it reads gcc's own list of headers, and does not preprocess each file first.
 KMAKE   := CC=$(abspath uml/cc) LOCALVERSION=-$(NAME) \
 	KCFLAGS=-fdebug-prefix-map=$(abspath $(OBJ))=. $(if $(filter 1,$(V)),V=1)
 kernel-env = UML_CCACHE=$(shell command -v ccache) CCACHE_DIR=$(CACHE)/ccache \
-	CCACHE_BASEDIR=$(abspath build) CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros \
+	CCACHE_BASEDIR=$(abspath build) CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 CCACHE_SLOPPINESS=time_macros \
 	KBUILD_BUILD_USER=fuse KBUILD_BUILD_HOST=uml KBUILD_BUILD_VERSION=1 \
 	KBUILD_BUILD_TIMESTAMP='1970-01-01'
 
