@@ -42,4 +42,73 @@ SCENARIO(each_one_in_turn)
 	EXPECT_EQ(kernel() == STOCK, lost > 0);
 }
 
+/*
+ * The same for all else that writes pages back. Who waits for its data may also wait
+ * for memory, so these mostly go well; if not they say so, and a second try does.
+ */
+SCENARIO(whoever_writes_back)
+{
+	static const struct {
+		const char *name;
+		enum action what;
+	} way[] = {
+		{ "fsync", FSYNC }, { "msync", MSYNC }, { "munmap", UNMAP }, { "close", CLOSE },
+		{ "truncate to more", TRUNCATE }, { "fallocate", FALLOCATE }, { "pwrite", WRITE },
+	};
+	int fd, spare, nth, byte, lost = 0;
+	bool failed;
+
+	ASSERT_TRUE(fault_injection());
+	spare = OPEN(u, "f", O_RDWR | O_CREAT);
+	DO(u, TRUNCATE, spare, 2 * PAGE);
+	MAP_OR_ENODEV(u, spare, 2 * PAGE);
+	for (unsigned int i = 0; i < sizeof(way) / sizeof(*way); i++) {
+		failed = true;
+		for (nth = 1; failed && nth < 200; nth++) {
+			long size = 2 * PAGE + nth, arg[5] = { 0 };
+
+			byte = nth % 64 + 1;
+			DO(u, TRUNCATE, spare, 2 * PAGE);
+			fd = OPEN(u, "f", O_RDWR);
+			DO(u, MAP, fd, 2 * PAGE);
+			DO(u, STORE_PAGES, 0, 2, byte);
+			arg[0] = fd;
+			switch (way[i].what) {
+			case MSYNC:
+				arg[0] = 0;
+				arg[1] = 2 * PAGE;
+				break;
+			case TRUNCATE:
+				arg[1] = size;
+				break;
+			case FALLOCATE:
+				arg[3] = size;
+				break;
+			case WRITE:
+				arg[1] = 100;
+				arg[2] = 10;
+				arg[3] = byte;
+				break;
+			default:
+				break;
+			}
+			DO(u, FAIL_NTH, nth);
+			begin_args(u, way[i].what, arg);
+			finish(u);	/* may tell of the failure, or not */
+			failed = do_(u, FAILED);
+			if (do_(u, FSYNC, spare) == 0 &&
+			    (server_byte("f", 0) != byte || server_byte("f", PAGE) != byte)) {
+				lost++;
+				if (kernel() != STOCK)
+					TH_LOG("lost by %s, where allocation %d failed", way[i].name, nth);
+			}
+			if (way[i].what != CLOSE)
+				DO(u, CLOSE, fd);
+			DO(u, UNMAP);
+		}
+		EXPECT_FALSE(failed);
+	}
+	EXPECT_EQ(kernel() == STOCK, lost > 0);
+}
+
 TEST_HARNESS_MAIN
