@@ -49,6 +49,23 @@ info locals
 uml-task 0
 frame
 echo >\n
+echo <registers\n
+python
+import gdb
+ours = __import__("fuseuml.tasks").tasks
+names = "rbx rsp rbp r12 r13 r14 r15 rip".split()
+told = set()
+for t in uml_blocked:
+    gdb.execute("uml-task %d" % int(t["pid"]), to_string=True)
+    gdb.execute("frame 1", to_string=True)
+    saved = [int(t["thread"]["switch_buf"][0]["__" + n]) for n in names]
+    seen = [int(gdb.parse_and_eval("(unsigned long) $" + n)) for n in names]
+    print("frame 1 of", int(t["pid"]), "same" if saved == seen else "%s, not %s" % (seen, saved))
+    told |= {(a, b) for a in range(8) for b in range(a) if saved[a] != saved[b]}
+gdb.execute("uml-task 0", to_string=True)
+print("pairs that differ in some task:", len(told))
+end
+echo >\n
 echo <bt-all\n
 python import time; uml_start = time.time()
 uml-bt all
@@ -95,6 +112,9 @@ like "$scratch/section" '^ +fi = 0x' 'with -full, the locals'
 section select
 like "$scratch/section" '^\$1 = 1702057286' 'uml-task: expressions are evaluated in its frame'
 like "$scratch/section" '#0 +fuse_statfs' '... and 0 goes back'
+section registers
+is "$(grep -c '^frame 1 of [0-9]* same$' "$scratch/section")" 3 'each frame has the registers that the task was switched away with'
+like "$scratch/section" ': 28$' '... no two of which are always equal'
 section bt-all
 awk '{ exit !(substr($0, 9) + 0 <= 2) }' <<-END
 	$(grep '^seconds=' "$scratch/section")
