@@ -7,6 +7,9 @@ gate hold write
 act /mnt/fuse/c open:2048 store:0-1999 fsync &
 sleep 2
 echo 100 >"$bdi/max_ratio"
+sleep 2
+# it may wait for the WRITE of the page it was throttled on: answer what is held by now
+gate release write 1000
 sleep 20
 gate release
 wait
