@@ -39,6 +39,8 @@ print("in=%s" % tasks.blocked_in(tasks.find(first)))
 gdb.execute("uml-ps blocked")
 gdb.execute("uml-bt %d" % first)
 gdb.execute("uml-park")
+servers = [t for t in tasks.tasks() if tasks.name(t) == "fuse-daemon"]
+print("server=%s" % ("fuse_dev_do_read" in map(tasks.blocked_in, servers)))
 gdb.execute("uml-ps blocked")
 gdb.execute("continue")
 print("ticks=%d" % (kernel.jiffies() - begin))
@@ -58,6 +60,7 @@ tried 0 'two tasks parked, one by ticks, one until uml-resume'
 no_traceback
 is "$(told second)" 1 'while the first is parked, the second comes to the same place'
 is "$(told in)" fuse_fsync '... uml-ps shows where the first is'
+is "$(told server)" True '... and where others are, too, after uml-park and before continue'
 like "$scratch/out" 'parked in fuse_fsync by uml-park' '... and why it sleeps'
 like "$scratch/out" '#[0-9]+ .* in fuse_fsync \(file=0x[0-9a-f]+' '... uml-bt goes through the parking place'
 like "$scratch/out" 'in handle_syscall' '... to the end'

@@ -348,7 +348,7 @@ class _Birth(gdb.Breakpoint):
         try:
             req = kernel.local("req").dereference()
             fc = req["fm"]["fc"].dereference()
-            coming = int(fc["iq"]["reqctr"]) + 2
+            coming = fuse.newest_unique(fc) + 2
             if self.unique not in (None, coming):
                 return False
             request = fuse.Request(req, fc, "new")
@@ -370,10 +370,10 @@ def follow(unique):
             for request in fuse.requests(fc):
                 if request.unique == unique:
                     return _Life(request)
-            if unique <= int(fc["iq"]["reqctr"]) and len(list(fuse.connections())) == 1:
+            if unique <= fuse.newest_unique(fc) and len(list(fuse.connections())) == 1:
                 raise Problem(
                     "unique %d is answered already; the newest is %d"
-                    % (unique, int(fc["iq"]["reqctr"]))
+                    % (unique, fuse.newest_unique(fc))
                 )
         if unique & 1:
             raise Problem("unique %d: uniques are even (odd ones are INTERRUPTs)" % unique)

@@ -138,19 +138,34 @@ CONN_FLAGS = (
 )
 
 
+def channel(fc):
+    """Where a connection keeps its requests and devices: a struct of its own in 7.x."""
+    return fc["chan"].dereference() if has_member(fc, "chan") else fc
+
+
 def conn_flags(fc):
-    return [f for f in CONN_FLAGS if has_member(fc, f) and int(fc[f])]
+    where = channel(fc)
+    return [
+        f
+        for f in CONN_FLAGS
+        if any(has_member(struct, f) and int(struct[f]) for struct in (fc, where))
+    ]
 
 
 def waiting(fc):
     """As /sys/fs/fuse/connections/N/waiting."""
-    return int(fc["num_waiting"]["counter"])
+    return int(channel(fc)["num_waiting"]["counter"])
+
+
+def newest_unique(fc):
+    """The number of the last request that was made."""
+    return int(channel(fc)["iq"]["reqctr"])
 
 
 def servers(fc):
     """The tasks that may read requests: those with an open /dev/fuse cannot be listed
     cheaply; the ones that sleep in a read of it can."""
-    return [entry_task(e) for e in wait_entries(fc["iq"]["waitq"])]
+    return [entry_task(e) for e in wait_entries(channel(fc)["iq"]["waitq"])]
 
 
 class FuseConns(Command):
@@ -174,17 +189,18 @@ class FuseConns(Command):
                 "connection %d on %s: *(struct fuse_conn *)%#x"
                 % (conn_id(fc), where, int(fc.address))
             )
+            chan = channel(fc)
             write(
                 "  waiting %d; background %d, of these active %d (max %d), set aside %d"
                 % (
                     waiting(fc),
-                    int(fc["num_background"]),
-                    int(fc["active_background"]),
-                    int(fc["max_background"]),
-                    sum(1 for _ in entries(fc["bg_queue"])),
+                    int(chan["num_background"]),
+                    int(chan["active_background"]),
+                    int(chan["max_background"]),
+                    sum(1 for _ in entries(chan["bg_queue"])),
                 )
             )
-            pending = sum(1 for _ in entries(fc["iq"]["pending"]))
+            pending = sum(1 for _ in entries(chan["iq"]["pending"]))
             write(
                 "  pending %d; server threads waiting for a request: %d"
                 % (pending, len(servers(fc)))
@@ -197,7 +213,7 @@ class FuseConns(Command):
                     ", ".join(conn_flags(fc)) or "none",
                 )
             )
-            if not int(fc["connected"]):
+            if not int(chan["connected"]):
                 write("  ABORTED or disconnected: every request fails")
         if not found:
             write("no FUSE connection: nothing is mounted")
@@ -313,9 +329,10 @@ class Request:
 
 def requests(fc):
     """All requests of a connection that are not answered, as Request."""
-    for req in each(fc["iq"]["pending"], "struct fuse_req", "list"):
+    chan = channel(fc)
+    for req in each(chan["iq"]["pending"], "struct fuse_req", "list"):
         yield Request(req, fc, "pending")
-    for device in each(fc["devices"], "struct fuse_dev", "entry"):
+    for device in each(chan["devices"], "struct fuse_dev", "entry"):
         queue = device["pq"]
         for req in each(queue["io"], "struct fuse_req", "list"):
             yield Request(req, fc, "being copied")
@@ -329,7 +346,7 @@ def requests(fc):
             while node != head and node:
                 yield Request(at(node - offset, "struct fuse_req"), fc, "sent")
                 node = word(node)
-    for req in each(fc["bg_queue"], "struct fuse_req", "list"):
+    for req in each(chan["bg_queue"], "struct fuse_req", "list"):
         yield Request(req, fc, "set aside")
 
 
@@ -351,7 +368,7 @@ class FuseRequests(Command):
         chosen = [find_conn(args[0])] if args else list(connections())
         rows = []
         for fc in chosen:
-            newest = int(fc["iq"]["reqctr"])
+            newest = newest_unique(fc)
             for r in sorted(requests(fc), key=lambda r: r.unique or 1 << 63):
                 age = r.age()
                 state = r.state + ("+interrupted" if "INTERRUPTED" in r.flag_names() else "")
@@ -640,8 +657,21 @@ def tasks_waiting_for(fi):
     return [entry_task(e) for e in wait_entries(fi["page_waitq"])]
 
 
+def lock_waiters(lock, waiter):
+    """The tasks that wait for a rw_semaphore or a mutex; `waiter` names their struct."""
+    if has_member(lock, "wait_list"):
+        return [w["task"].dereference() for w in each(lock["wait_list"], waiter, "list")]
+    # 7.x: a ring without a head
+    first = int(lock["first_waiter"])
+    if not first:
+        return []
+    ring = lock["first_waiter"].dereference()
+    others = [n - offset_of(waiter, "list") for n in entries(ring["list"])]
+    return [at(w, waiter)["task"].dereference() for w in [first] + others]
+
+
 def rwsem_waiters(sem):
-    return [w["task"].dereference() for w in each(sem["wait_list"], "struct rwsem_waiter", "list")]
+    return lock_waiters(sem, "struct rwsem_waiter")
 
 
 def rwsem_owner(sem):

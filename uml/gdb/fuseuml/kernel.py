@@ -149,7 +149,7 @@ def type_of(name):
 
 def forget(_event=None):
     """Another kernel was loaded: nothing remembered of the old one holds."""
-    for cache in (_symbol, type_of, offset_of, enum, source_prefix):
+    for cache in (_symbol, type_of, offset_of, enum, source_prefix, stack_size):
         cache.cache_clear()
 
 
@@ -308,6 +308,19 @@ def short_paths(text_):
     """Source files named as in the kernel tree."""
     prefix = source_prefix()
     return text_.replace(" at " + prefix, " at ") if prefix else text_
+
+
+@functools.lru_cache(None)
+def stack_size():
+    """Bytes of a task's kernel stack: as many as the first task's."""
+    for name in ("init_stack", "init_task"):
+        try:
+            return int(
+                gdb.parse_and_eval("(long)&__end_%s - (long)&__start_%s" % (name, name))
+            )
+        except gdb.error:
+            pass
+    raise Problem("this kernel does not tell how large its stacks are")
 
 
 def page_shift():

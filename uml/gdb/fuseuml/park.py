@@ -117,7 +117,7 @@ def why_not(frame=None):
     frame = frame or gdb.newest_frame()
     base = int(task["stack"])
     sp = int(frame.read_register("rsp"))
-    size = kernel.type_of("union thread_union").sizeof
+    size = kernel.stack_size()
     if not base <= sp < base + size:
         return (
             "the stop is not on the task's kernel stack (early boot, or a signal handler of UML's)"

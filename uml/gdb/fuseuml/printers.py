@@ -245,12 +245,12 @@ class FuseConn(Base):
     fields = (
         ("flags", lambda v: " ".join(fuse.conn_flags(v))),
         ("waiting", lambda v: fuse.waiting(v)),
-        ("num_background", "num_background"),
-        ("active_background", "active_background"),
-        ("max_background", "max_background"),
+        ("num_background", lambda v: int(fuse.channel(v)["num_background"])),
+        ("active_background", lambda v: int(fuse.channel(v)["active_background"])),
+        ("max_background", lambda v: int(fuse.channel(v)["max_background"])),
         ("max_write", "max_write"),
         ("max_pages", "max_pages"),
-        ("last_unique", lambda v: int(v["iq"]["reqctr"])),
+        ("last_unique", fuse.newest_unique),
         ("unanswered", lambda v: sum(1 for _ in fuse.requests(v))),
     )
 

@@ -143,14 +143,10 @@ class _Sleeper(Unwinder):
         if self.registers is None and not park.parked:
             return None
         pc = int(pending.read_register("rip"))
-        parked = park.registers_at(pc)
-        if parked is not None:
-            return self.parked(pending, pc, parked)
-        if self.registers is None:
-            return None
         sp = int(pending.read_register("rsp"))
-        if (pc, sp) != self.real:
-            return None
+        if self.registers is None or (pc, sp) != self.real:
+            parked = park.registers_at(pc)
+            return None if parked is None else self.parked(pending, pc, parked)
         # the id lies just below the sleeper's stack: gdb mistrusts stacks that jump
         registers = self.registers
         info = pending.create_unwind_info(_Frame(registers["rsp"] - 16, registers["rip"]))

@@ -40,17 +40,18 @@ def _put(found, task, text):
 
 def _connections(found):
     for fc in fuse.connections():
+        chan = fuse.channel(fc)
         for request in fuse.requests(fc):
             for task in request.waiters():
                 _put(found, task, "the reply to %s, %s" % (request, request.state))
-        for entry in fuse.wait_entries(fc["blocked_waitq"]):
+        for entry in fuse.wait_entries(chan["blocked_waitq"]):
             _put(
                 found,
                 fuse.entry_task(entry),
                 "a free slot: connection %d has %d of %d background requests"
-                % (fuse.conn_id(fc), int(fc["num_background"]), int(fc["max_background"])),
+                % (fuse.conn_id(fc), int(chan["num_background"]), int(chan["max_background"])),
             )
-        for entry in fuse.wait_entries(fc["iq"]["waitq"]):
+        for entry in fuse.wait_entries(chan["iq"]["waitq"]):
             _put(
                 found,
                 fuse.entry_task(entry),
@@ -88,10 +89,10 @@ def _inodes(found):
                         ),
                     )
             owner = int(fi["mutex"]["owner"]["counter"]) & ~7
-            for waiter in each(fi["mutex"]["wait_list"], "struct mutex_waiter", "list"):
+            for task in fuse.lock_waiters(fi["mutex"], "struct mutex_waiter"):
                 _put(
                     found,
-                    waiter["task"].dereference(),
+                    task,
                     "the lookup mutex of %s, held by %s"
                     % (
                         fuse.describe(fi),
