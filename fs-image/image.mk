@@ -32,6 +32,6 @@ $(IMAGE): $(PROGRAMS:%=build/bin/%) fs-image/pack
 	mv $@.new $@
 
 image:
-	@$(MAKE) -q $(IMAGE) || { $(call locked,build) uml/phase image $(IMAGE) build/log/image.log \
+	@$(MAKE) -q --no-print-directory $(IMAGE) || { $(call locked,build) uml/phase image $(IMAGE) build/log/image.log \
 	  $(MAKE) --no-print-directory $(IMAGE); }
 .PHONY: image

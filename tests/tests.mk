@@ -37,7 +37,7 @@ $(TESTS)/%: tests/guest/%.c $(test-objects) $(test-headers)
 .PRECIOUS: $(TESTS)/lib/%.o
 
 test-programs:
-	@[ -z "$(binaries)" ] || $(MAKE) -q $(binaries) || { $(call locked,$(OUT)) uml/phase tests "$(words $(binaries)) programs" $(LOG)/tests.log \
+	@[ -z "$(binaries)" ] || $(MAKE) -q --no-print-directory $(binaries) || { $(call locked,$(OUT)) uml/phase tests "$(words $(binaries)) programs" $(LOG)/tests.log \
 	  $(MAKE) --no-print-directory -j$(JOBS) $(binaries); }
 .PHONY: test-programs
 

@@ -15,8 +15,12 @@ from .kernel import (
     write,
 )
 
-RATIO_SCALE = 10000  # BDI_RATIO_SCALE; 100 before 6.4 is not supported
 STRICTLIMIT = 4  # BDI_CAP_STRICTLIMIT
+
+
+def ratio_scale():
+    """Parts of a percent that ratios are kept in: BDI_RATIO_SCALE, whole ones before 6.2."""
+    return 10000 if fuse.release_at_least(6, 2) else 1
 
 
 def bdis():
@@ -95,7 +99,7 @@ def share(wb, thresh):
     if den <= num:
         den = num or 1
     least = variable("bdi_min_ratio") if has_symbol("bdi_min_ratio") else 0
-    full = 100 * RATIO_SCALE
+    full = 100 * ratio_scale()
     part = thresh * (full - least) // full * num // den
     part += thresh * int(bdi["min_ratio"]) // full
     return min(part, thresh * int(bdi["max_ratio"]) // full)
@@ -175,7 +179,7 @@ def find(word):
 
 
 def ratio(value):
-    return ("%.4f" % (int(value) / RATIO_SCALE)).rstrip("0").rstrip(".")
+    return ("%.4f" % (int(value) / ratio_scale())).rstrip("0").rstrip(".")
 
 
 def show(bdi):

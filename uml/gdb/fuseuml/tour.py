@@ -258,7 +258,7 @@ PARTS = {
                 "Not any more. A FUSE bdi may have 1 % (max_ratio) of what memory may be dirty, strictly:\n"
                 "the writer is put to sleep. The server answers nothing: it could sleep for ever.",
                 [show_command("bdi"), show_command("dirty"), show_command("uml-bt")],
-                lambda: int(fuse_bdi()["max_ratio"]) == bdi.RATIO_SCALE
+                lambda: int(fuse_bdi()["max_ratio"]) == bdi.ratio_scale()
                 and bdi.strict(fuse_bdi())
                 and bdi.wb_stat(fuse_bdi()["wb"], "WB_RECLAIMABLE") < 500,
                 "max_ratio 1 %, strict, fewer than 500 dirty pages",
