@@ -122,6 +122,23 @@ like "$scratch/err.1" 'guest ended before the command' '... and a message'
 clean 'kill -9 of the guest'
 : >"$scratch/out.1"
 
+# ... and its processes end with it, before anybody has cleaned up: one that its kernel
+# does not trace any longer would run on, on the host
+"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- \
+	sh -c 'echo up; while :; do :; done' >"$scratch/out.1" 2>"$scratch/err.1" </dev/null &
+pid_1=$!
+await all_up
+kill -STOP $pid_1 "$(cat "$runs"/*/guardian)"
+kill -9 "$(cat "$runs"/*/pid)"
+no_guest() { ! pgrep -f "mem=$mem .*$mark" >/dev/null; }
+await no_guest
+ok $? 'without their kernel, the processes of a guest end'
+kill -CONT $pid_1 "$(cat "$runs"/*/guardian)"
+wait "$pid_1"
+is $? 125 '... and the launcher says so'
+clean 'kill -9 of a busy guest'
+: >"$scratch/out.1"
+
 # kill -9 of the guard: the launcher goes on
 start 1 --wall-clock --timeout 0
 await all_up

@@ -4,6 +4,7 @@
 uml/debug tells by the environment: FUSE_UML=start|attach, BREAK, GO, CMD.
 """
 import os
+import signal
 import sys
 
 import gdb
@@ -52,6 +53,17 @@ def boot():
     if os.path.exists("guest/pid"):
         os.unlink("guest/pid")
     gdb.execute("run")
+
+
+def end_group(_event=None):
+    """Kill the guest with all its processes at once: where the kernel does not give them a
+    PDEATHSIG (6.1 does not) they would run on without it, on the host."""
+    pid = gdb.selected_inferior().pid
+    if pid:
+        try:
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+        except OSError:
+            pass
 
 
 def prepare():
@@ -106,7 +118,6 @@ def show_stop():
 def quit_with(status):
     sys.stdout.flush()
     gdb.flush()
-    gdb.execute("kill", to_string=True) if gdb.selected_inferior().pid else None
     gdb.execute("quit %d" % status)
 
 
@@ -164,6 +175,8 @@ def session():
     if mode == "attach":
         gdb.prompt_hook = lambda _: "(fuse-uml) "
         greet(True)
+    if mode in ("start", "tour"):
+        gdb.events.gdb_exiting.connect(end_group)
     if mode != "start":
         return
     os.environ.pop("LINES", None)

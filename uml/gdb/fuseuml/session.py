@@ -120,8 +120,8 @@ def start(top):
         UmlLx,
     ):
         command()
+    debug.session()
     if os.environ.get("FUSE_UML") == "tour":
         from . import tour
 
         tour.main()
-    debug.session()
