@@ -49,7 +49,7 @@ lint: ## checkpatch, W=1 and sparse on the patches, shellcheck on the scripts
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) sparse shellcheck
 	@$(MAKE) --no-print-directory linux VARIANT=stock
 	@$(MAKE) --no-print-directory linux
-	@$(call locked,build) $(kernel-env) uml/lint $(NAME) $(SRC) $(OBJ) kernel-patches build/stock/src build/stock/obj $(KMAKE)
+	@$(call locked,build) env $(kernel-env) uml/lint $(NAME) $(SRC) $(OBJ) kernel-patches build/stock/src build/stock/obj $(KMAKE)
 .PHONY: lint
 
 ##@ Steps, each done by the verbs above when it is due
