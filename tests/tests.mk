@@ -43,7 +43,7 @@ test-programs:
 
 ##@ Tests
 
-test: test-names test-deps ready test-programs ## all tests; T='*A5*' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
+test: test-names test-deps linux image test-programs ## all tests; T='*A5*' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
 	@NAME=$(NAME) VARIANT=$(VARIANT) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 
