@@ -35,4 +35,25 @@ SCENARIO(only_one)
 	EXPECT_EQ(0, GATE_NUMBER("count overlaps write"));
 }
 
+/* write(2) sends the page's new bytes at once: not beside an older state of it. */
+SCENARIO(write_waits)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+
+	DO(u, TRUNCATE, fd, PAGE);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	DO(u, STORE, 0, 'a');
+	DO(u, KICK, fd);
+	GATE("wait write");
+
+	begin(v, WRITE, other, 0, 1, 'b');
+	EXPECT_BLOCKED(v, "fuse_cache_write_iter");
+	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
+	GATE("release");
+	EXPECT_RESULT(1, v);
+	DO(u, FSYNC, fd);
+	EXPECT_EQ('b', server_byte("f", 0));
+}
+
 TEST_HARNESS_MAIN

@@ -54,4 +54,25 @@ SCENARIO(fault_gets_the_new_data)
 	EXPECT_RESULT('b', u);
 }
 
+/* Without readahead, a page is read by another function. */
+SCENARIO(fault_without_readahead_gets_the_new_data)
+{
+	int fd;
+
+	ASSERT_EQ(0, server_file("f", 4 * PAGE, 'a'));
+	fd = OPEN(u, "f", O_RDWR);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("hold write");
+	write_in_flight(_metadata, u, v, fd);
+	GATE("reset");
+
+	DO(u, MAP, fd, PAGE);
+	DO(u, NO_READAHEAD);
+	begin(u, LOAD, 0);
+	EXPECT_BLOCKED(u, kernel() == STOCK ? "fuse_read_folio" : "fuse_do_readpage");
+	EXPECT_EQ(0, GATE_NUMBER("count seen read"));
+	GATE("release");
+	EXPECT_RESULT('b', u);
+}
+
 TEST_HARNESS_MAIN
