@@ -18,7 +18,8 @@ ok $? 'there are scripts to check'
 
 if command -v shellcheck >/dev/null; then
 	for file in $scripts ./tests/host/lib; do
-		try shellcheck -x "$file"
+		# SC2319: `[ ... ]; ok $?` is how these tests assert
+		try shellcheck -x -e SC2319 "$file"
 		tried 0 "shellcheck $file"
 	done
 else
