@@ -69,6 +69,8 @@ class AttachDaemon(gdb.Command):
 def connect(terminal):
     """What is sent before the guest's gdbserver listens is lost: try again soon."""
     gdb.execute("set remotetimeout 1")
+    # gdb 16 would read files through the line, and lose its way; they are all here
+    gdb.execute("set remote hostio-open-packet off", to_string=True)
     for _ in range(20):
         try:
             gdb.execute("target remote " + terminal, to_string=True)
