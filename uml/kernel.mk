@@ -94,7 +94,7 @@ config: tree
 # something in the tree is newer than the kernel.
 linux: config ## build/VARIANT/linux
 	@if [ ! -f $(LINUX) ] || [ ! -f $(OBJ)/.built ] || [ -e $(OBJ)/.building ] || \
-	    [ -n "$$(find $(SRC)/ $(OBJ)/.config uml/cc uml/build -name .git -prune -o -newer $(OBJ)/.built -print -quit)" ]; then \
+	    [ -n "$$(find $(SRC)/ $(OBJ)/.config uml/cc uml/build uml/kernel.mk -name .git -prune -o -newer $(OBJ)/.built -print -quit)" ]; then \
 	  $(call locked,$(OUT)) uml/phase build "$(NAME)" $(LOG)/build.log \
 	  env $(kernel-env) uml/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS); fi
 
