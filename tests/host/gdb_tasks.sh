@@ -52,7 +52,6 @@ echo >\n
 echo <registers\n
 python
 import gdb
-ours = __import__("fuseuml.tasks").tasks
 names = "rbx rsp rbp r12 r13 r14 r15 rip".split()
 told = set()
 for t in uml_blocked:
