@@ -82,8 +82,10 @@ tree: source
 	  uml/tree $(REPO) $(VARIANT) $(series) $(SRC); }
 endif
 
+# The debug kernel is of the same source, which its objects, too, call ../src
 config: tree
 	@mkdir -p $(OBJ)
+	@$(if $(and $(suffix),$(filter build/%,$(SRC))),ln -sfn ../$(tree)/src $(OUT)/src)
 	@if [ ! -f $(OBJ)/.config ] || [ ! -f $(OUT)/.configured ] || \
 	    [ -n "$$(find $(FRAGMENTS) uml/configure -newer $(OUT)/.configured)" ]; then \
 	  $(call locked,$(OUT)) uml/phase config "$(NAME)" $(LOG)/config.log \
