@@ -5,15 +5,13 @@
 # By the host's clock: fio measures the clock before it starts, which takes ten
 # seconds where each look at the clock moves it by a microsecond.
 set -u
-kernel=build/${NAME:-${VARIANT:-patched}}/linux
-command -v fio >/dev/null || {
-	echo '1..0 # SKIP fio is not installed'
-	exit 0
-}
+. tests/host/lib
 engines='psync mmap libaio io_uring'
 
+# shellcheck disable=SC2034 # for real
+clock=--wall-clock
 # shellcheck disable=SC2016,SC2086 # the guest's shell expands these; words are words
-out=$(./uml/run --kernel "$kernel" --mem 512M --wall-clock --host-root -- sh -c '
+real fio '
 cat >/tmp/job <<JOB
 [global]
 directory=/mnt/fuse
@@ -36,37 +34,19 @@ for engine; do
 	echo "status $engine $?"
 	cmp /mnt/fuse/$engine.0.0 /srv/fuse/$engine.0.0 && echo "same $engine"
 done
-' sh $engines 2>&1)
+' $engines
 
-n=0
-result() { # status that is 0 for ok, description, engine
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		printf '%s\n' "$out" | sed -n "/^fio: .*$3\|$3/p" | cut -c 1-200 | sed 's/^/# /'
-	fi
-}
-has() {
-	printf '%s\n' "$out" | grep -q -x -e "$1"
-}
-
-echo 1..4
 for engine in $engines; do
-	case ${VARIANT:-patched}/$engine in
-	before*/mmap)
-		! has "status $engine 0" && printf '%s\n' "$out" | grep -q 'No such device'
-		result $? 'the mapping is refused' mmap
-		continue
-		;;
-	esac
-	if printf '%s\n' "$out" |
-		grep -q -i "engine $engine not loadable\|$engine.*Function not implemented"; then
-		n=$((n + 1))
-		echo "ok $n - $engine # SKIP neither fio nor the guest has it"
-		continue
+	if [ "$VARIANT/$engine" = before/mmap ]; then
+		! has "status $engine 0" && grep -q 'No such device' "$scratch/out"
+		ok $? 'the mapping is refused' || remark "$scratch/out"
+	elif grep -q -i "engine $engine not loadable\|$engine.*Function not implemented" "$scratch/out"; then
+		skip "$engine" 'neither fio nor the guest has it'
+	else
+		has "status $engine 0" && has "same $engine"
+		ok $? "$engine: checksums are right, the server has the same" ||
+			grep "$engine" "$scratch/out" | cut -c 1-200 | sed 's/^/# /'
 	fi
-	has "status $engine 0" && has "same $engine"
-	result $? "$engine: checksums are right, the server has the same" "$engine"
 done
+tried 0 'the guest is well'
+done_testing
