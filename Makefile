@@ -45,8 +45,8 @@ patches: ## write the commits of build/VARIANT/src back to kernel-patches/
 	@uml/patches $(VARIANT) $(SRC) kernel-patches
 .PHONY: patches
 
-lint: ## checkpatch, W=1 and sparse on the patches, shellcheck on the scripts
-	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) sparse shellcheck
+lint: ## checkpatch, W=1 and sparse on the patches, clang-format, shellcheck
+	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) sparse clang-format shellcheck
 	@$(MAKE) --no-print-directory linux VARIANT=stock
 	@$(MAKE) --no-print-directory linux
 	@$(call locked,build) env $(kernel-env) uml/lint $(NAME) $(SRC) $(OBJ) kernel-patches build/stock/src build/stock/obj $(KMAKE)

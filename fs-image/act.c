@@ -50,9 +50,11 @@ static int open_file(long pages)
 	if (file.fd < 0 || fstat(file.fd, &st))
 		return -1;
 	file.pages = pages > 0 ? pages : 1;
-	if (st.st_size < file.pages * file.size && ftruncate(file.fd, file.pages * file.size))
+	if (st.st_size < file.pages * file.size &&
+	    ftruncate(file.fd, file.pages * file.size))
 		return -1;
-	file.map = mmap(NULL, file.pages * file.size, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
+	file.map = mmap(NULL, file.pages * file.size, PROT_READ | PROT_WRITE,
+			MAP_SHARED, file.fd, 0);
 	if (file.map == MAP_FAILED) {
 		/* a kernel without writable mappings: the other verbs still work */
 		file.map = NULL;
@@ -91,7 +93,8 @@ static unsigned long long entry(const char *table, unsigned long index)
 	unsigned long long value = 0;
 	int fd = open(table, O_RDONLY);
 
-	if (fd < 0 || pread(fd, &value, sizeof(value), index * sizeof(value)) != sizeof(value)) {
+	if (fd < 0 || pread(fd, &value, sizeof(value), index * sizeof(value)) !=
+			      sizeof(value)) {
 		perror(table);
 		exit(1);
 	}
@@ -102,13 +105,19 @@ static unsigned long long entry(const char *table, unsigned long index)
 static int print_flags(long pages)
 {
 	for (long n = 0; n < pages && n < file.pages; n++) {
-		unsigned long where = (unsigned long)(file.map + n * file.size) / file.size;
-		unsigned long long map = entry("/proc/self/pagemap", where), flags;
+		unsigned long where =
+			(unsigned long)(file.map + n * file.size) / file.size;
+		unsigned long long map = entry("/proc/self/pagemap", where),
+				   flags;
 		char letter = '-';
 
 		if (map >> 63) {
-			flags = entry("/proc/kpageflags", map & ((1ULL << 55) - 1));
-			letter = flags & 1 ? 'L' : flags >> 4 & 1 ? 'D' : flags >> 3 & 1 ? '.' : '?';
+			flags = entry("/proc/kpageflags",
+				      map & ((1ULL << 55) - 1));
+			letter = flags & 1	? 'L' :
+				 flags >> 4 & 1 ? 'D' :
+				 flags >> 3 & 1 ? '.' :
+						  '?';
 		}
 		putchar(letter);
 	}
@@ -138,7 +147,8 @@ static int run(const char *verb, long from, long to)
 		errno = EBADF;
 		return -1;
 	}
-	if (!strcmp(verb, "store") || !strcmp(verb, "load") || !strcmp(verb, "pwrite"))
+	if (!strcmp(verb, "store") || !strcmp(verb, "load") ||
+	    !strcmp(verb, "pwrite"))
 		return for_pages(verb, from, to);
 	if (!strcmp(verb, "flags"))
 		return print_flags(from);
@@ -147,7 +157,9 @@ static int run(const char *verb, long from, long to)
 	if (!strcmp(verb, "fsync"))
 		return fsync(file.fd);
 	if (!strcmp(verb, "msync"))
-		return !file.map ? (errno = ENODEV, -1) : msync(file.map, file.pages * file.size, MS_SYNC);
+		return !file.map ?
+			       (errno = ENODEV, -1) :
+			       msync(file.map, file.pages * file.size, MS_SYNC);
 	if (!strcmp(verb, "truncate"))
 		return ftruncate(file.fd, from);
 	if (!strcmp(verb, "close"))
@@ -178,7 +190,8 @@ int main(int argc, char **argv)
 			if (*end == '-')
 				to = strtol(end + 1, &end, 0);
 			if (end == number || *end) {
-				fprintf(stderr, "act: %s: not a number\n", said);
+				fprintf(stderr, "act: %s: not a number\n",
+					said);
 				return 2;
 			}
 		}

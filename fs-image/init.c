@@ -82,7 +82,8 @@ static int open_console(const char *path, bool raw)
 	return fd;
 }
 
-static void mount_at(const char *type, const char *path, unsigned long flags, const char *options)
+static void mount_at(const char *type, const char *path, unsigned long flags,
+		     const char *options)
 {
 	if (mkdir(path, 0755) && errno != EEXIST)
 		fail("mkdir", path);
@@ -112,7 +113,8 @@ static void mount_share(void)
 	const char *mode = getenv("SHARE"), *dir = getenv("SHARE_DIR");
 
 	if (mode)
-		mount_at("hostfs", "/mnt/share", strcmp(mode, "rw") ? MS_RDONLY : 0, dir ? dir : "/");
+		mount_at("hostfs", "/mnt/share",
+			 strcmp(mode, "rw") ? MS_RDONLY : 0, dir ? dir : "/");
 }
 
 /* The host's folders appear where its programs look for them; ours stay in front. */
@@ -154,9 +156,15 @@ static pid_t spawn(char *const argv[], const int stdio[3])
 	if (isatty(0))
 		ioctl(0, TIOCSCTTY, 1);
 	/* the kernel's command line arrived as environment: not the command's business */
-	snprintf(term, sizeof(term), "TERM=%s", getenv("TERM") ? getenv("TERM") : "dumb");
-	environ = (char *[]){ "PATH=/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin", "HOME=/root",
-			      "USER=root", "LANG=C.UTF-8", term, NULL };
+	snprintf(term, sizeof(term), "TERM=%s",
+		 getenv("TERM") ? getenv("TERM") : "dumb");
+	environ =
+		(char *[]){ "PATH=/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin",
+			    "HOME=/root",
+			    "USER=root",
+			    "LANG=C.UTF-8",
+			    term,
+			    NULL };
 	execvp(argv[0], argv);
 	dprintf(2, "%s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -164,7 +172,8 @@ static pid_t spawn(char *const argv[], const int stdio[3])
 
 static void start_daemon(void)
 {
-	char *const argv[] = { "fuse-daemon", "--source", "/srv/fuse", "/mnt/fuse", NULL };
+	char *const argv[] = { "fuse-daemon", "--source", "/srv/fuse",
+			       "/mnt/fuse", NULL };
 	int status;
 
 	if (mkdir("/srv/fuse", 0755) || mkdir("/mnt/fuse", 0755))
@@ -172,8 +181,10 @@ static void start_daemon(void)
 	if (!asked("FUSE") && getenv("FUSE"))
 		return;
 	/* returns when the mount answers */
-	if (waitpid(spawn(argv, (int[]){ 0, 1, 2 }), &status, 0) < 0 || status) {
-		report("init: fuse-daemon did not start: status 0x%x\n", status);
+	if (waitpid(spawn(argv, (int[]){ 0, 1, 2 }), &status, 0) < 0 ||
+	    status) {
+		report("init: fuse-daemon did not start: status 0x%x\n",
+		       status);
 		power_off();
 	}
 }
@@ -215,7 +226,8 @@ static void relay(struct pollfd pipes[2], const int consoles[2])
 			if (n <= 0)
 				pipes[i].fd = -1;
 			while (done < n) {
-				ssize_t w = write(consoles[i], buffer + done, n - done);
+				ssize_t w = write(consoles[i], buffer + done,
+						  n - done);
 
 				if (w < 0)
 					break;
@@ -231,7 +243,8 @@ static void relay(struct pollfd pipes[2], const int consoles[2])
  * itself, which reaps: with this priority that can spin in the kernel, where it waits
  * for a task that it does not let run.
  */
-static pid_t start_relay(const int out[2], const int err[2], const int ended[2], const int consoles[2])
+static pid_t start_relay(const int out[2], const int err[2], const int ended[2],
+			 const int consoles[2])
 {
 	const struct sched_param first = { .sched_priority = 1 };
 	struct pollfd fds[3] = {
@@ -272,7 +285,8 @@ static int run_piped(char **argv)
 	in = open("/job/stdin", O_RDONLY | O_CLOEXEC);
 	if (in < 0)
 		in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(ended, O_CLOEXEC))
+	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) ||
+	    pipe2(ended, O_CLOEXEC))
 		fail("make", "a pipe");
 
 	relay_pid = start_relay(out, err, ended, consoles);
@@ -310,7 +324,8 @@ int main(void)
 	if (chdir("/root"))
 		fail("chdir", "/root");
 
-	status = asked("TTY") ? run_on_terminal(read_argv()) : run_piped(read_argv());
+	status = asked("TTY") ? run_on_terminal(read_argv()) :
+				run_piped(read_argv());
 
 	if (WIFSIGNALED(status))
 		report("signal %d\n", WTERMSIG(status));

@@ -27,9 +27,9 @@ struct client {
 	int fd;
 	char in[1024];
 	size_t in_len;
-	char *out;		/* not yet sent */
+	char *out; /* not yet sent */
 	size_t out_len;
-	bool closing;		/* once all is sent */
+	bool closing; /* once all is sent */
 
 	/* the command under way, if it is one that waits */
 	enum { NOTHING, WAIT_HELD, WAIT_EVENT, FOLLOW } state;
@@ -37,7 +37,7 @@ struct client {
 	enum event event;
 	uint64_t need, have;
 	double deadline;
-	uint64_t follow;	/* next log entry to print */
+	uint64_t follow; /* next log entry to print */
 };
 
 static struct client *clients;
@@ -57,7 +57,8 @@ void control_count(enum event ev, const struct op *op)
 	for (c = clients; c; c = c->next) {
 		if (c->state == FOLLOW) {
 			wake = true;
-		} else if (c->state == WAIT_EVENT && c->event == ev && match_op(&c->match, op)) {
+		} else if (c->state == WAIT_EVENT && c->event == ev &&
+			   match_op(&c->match, op)) {
 			c->have++;
 			wake = true;
 		}
@@ -165,7 +166,9 @@ static void cmd_help(struct client *c)
 	}
 	strcat(line, "\n");
 	put_lines(c, line);
-	put_lines(c, "TRUNCATE is a SETATTR with a size, WRITEPAGE a WRITE from the page cache.\n");
+	put_lines(
+		c,
+		"TRUNCATE is a SETATTR with a size, WRITEPAGE a WRITE from the page cache.\n");
 	answer(c, 0, "");
 }
 
@@ -185,7 +188,8 @@ static uint64_t count_log(const struct match *m, enum event ev)
 	struct entry *e;
 
 	while (seq-- && (e = log_get(seq)))
-		n += e->event == ev && (ev != EV_DONE || e->sent) && match_op(m, &e->op);
+		n += e->event == ev && (ev != EV_DONE || e->sent) &&
+		     match_op(m, &e->op);
 	return n;
 }
 
@@ -229,7 +233,8 @@ static void cmd_wait(struct client *c, struct words *w)
 		if (!strncmp(word, "timeout=", 8)) {
 			timeout = strtod(word + 8, &end);
 			if (*end || end == word + 8 || !(timeout >= 0))
-				err = complain("'%s' is no number of seconds", word + 8);
+				err = complain("'%s' is no number of seconds",
+					       word + 8);
 			continue;
 		}
 		err = match_word(&c->match, word, &used);
@@ -265,7 +270,9 @@ static void cmd_release(struct client *c, struct words *w)
 		if (!strncmp(word, "fail=", 5)) {
 			fail = errno_parse(word + 5);
 			if (fail < 0)
-				err = complain("'%s' is no error; say EIO, or a number", word + 5);
+				err = complain(
+					"'%s' is no error; say EIO, or a number",
+					word + 5);
 		} else if (!strncmp(word, "short=", 6)) {
 			err = number_parse(word + 6, &n);
 			shorten = n;
@@ -287,8 +294,10 @@ static void cmd_release(struct client *c, struct words *w)
 	}
 	if (!limit && !m.unique)
 		rule_remove_holds(&m);
-	for (rq = requests.next; rq != &requests && (!limit || released < limit); rq = rq->next) {
-		if ((rq->keep != HELD && rq->keep != DELAYED) || !match_op(&m, &rq->op))
+	for (rq = requests.next;
+	     rq != &requests && (!limit || released < limit); rq = rq->next) {
+		if ((rq->keep != HELD && rq->keep != DELAYED) ||
+		    !match_op(&m, &rq->op))
 			continue;
 		if (fail)
 			rq->fail = fail;
@@ -366,7 +375,9 @@ static void cmd_log(struct client *c, struct words *w)
 		} else {
 			err = match_word(&c->match, word, &used);
 			if (!err && !used)
-				err = complain("'%s' is not understood; see 'gate help'", word);
+				err = complain(
+					"'%s' is not understood; see 'gate help'",
+					word);
 		}
 	}
 	if (err) {
@@ -406,7 +417,9 @@ static void cmd_count(struct client *c, struct words *w)
 	for (; !err && i < w->nr; i++) {
 		err = match_word(&m, w->word[i], &used);
 		if (!err && !used)
-			err = complain("'%s' is not understood; see 'gate help'", w->word[i]);
+			err = complain(
+				"'%s' is not understood; see 'gate help'",
+				w->word[i]);
 	}
 	if (!err && !match_opcode_named(&m))
 		err = "'count' needs an opcode, or 'all'";
@@ -439,7 +452,9 @@ static void cmd_send(struct client *c, struct words *w)
 		if (!strncmp(word, "file=", 5)) {
 			node = fs_nodeid(word + 5);
 			if (!node)
-				err = complain("the kernel has not looked up '%s'", word + 5);
+				err = complain(
+					"the kernel has not looked up '%s'",
+					word + 5);
 		} else if (!strncmp(word, "node=", 5)) {
 			err = number_parse(word + 5, &node);
 		} else if (!strncmp(word, "off=", 4)) {
@@ -447,7 +462,9 @@ static void cmd_send(struct client *c, struct words *w)
 		} else if (!strncmp(word, "size=", 5)) {
 			err = number_parse(word + 5, &size);
 		} else {
-			err = complain("'%s' is not understood; see 'gate help'", word);
+			err = complain(
+				"'%s' is not understood; see 'gate help'",
+				word);
 		}
 	}
 	if (!err && !node)
@@ -463,7 +480,8 @@ static void cmd_send(struct client *c, struct words *w)
 static void cmd_remove(struct client *c, struct words *w)
 {
 	uint64_t id = 0;
-	const char *err = w->nr == 2 ? NULL : "'remove' needs the id of a rule, or 'all'";
+	const char *err =
+		w->nr == 2 ? NULL : "'remove' needs the id of a rule, or 'all'";
 	int n;
 
 	if (!err && strcmp(w->word[1], "all"))
@@ -474,7 +492,8 @@ static void cmd_remove(struct client *c, struct words *w)
 	}
 	n = rule_remove(id);
 	if (!n && id)
-		answer(c, GATE_REFUSED, "there is no rule %llu", (unsigned long long)id);
+		answer(c, GATE_REFUSED, "there is no rule %llu",
+		       (unsigned long long)id);
 	else
 		answer(c, 0, "%d", n);
 }
@@ -509,7 +528,8 @@ static void command(struct client *c, const char *line)
 	} else if (!strcmp(w.word[0], "send")) {
 		cmd_send(c, &w);
 	} else if (w.nr > 1) {
-		answer(c, GATE_USAGE, "'%s' is not understood; see 'gate help'", line);
+		answer(c, GATE_USAGE, "'%s' is not understood; see 'gate help'",
+		       line);
 	} else if (!strcmp(w.word[0], "rules") || !strcmp(w.word[0], "stats")) {
 		out = open_memstream(&text, &len);
 		if (*w.word[0] == 'r')
@@ -533,7 +553,8 @@ static void command(struct client *c, const char *line)
 		answer(c, 0, "");
 		kill(getpid(), SIGTERM);
 	} else {
-		answer(c, GATE_USAGE, "'%s' is no command; see 'gate help'", w.word[0]);
+		answer(c, GATE_USAGE, "'%s' is no command; see 'gate help'",
+		       w.word[0]);
 	}
 	words_free(&w);
 }
@@ -556,7 +577,8 @@ static void check_wait(struct client *c)
 		answer(c, 0, "%llu", (unsigned long long)c->have);
 		over = true;
 	} else if (now() >= c->deadline) {
-		answer(c, GATE_TIMED_OUT, "timed out: %llu of %llu", (unsigned long long)c->have,
+		answer(c, GATE_TIMED_OUT, "timed out: %llu of %llu",
+		       (unsigned long long)c->have,
 		       (unsigned long long)c->need);
 		over = true;
 	}
@@ -583,13 +605,15 @@ static void client_free(struct client *c)
 /* False: the client has gone, or must. */
 static bool client_read(struct client *c)
 {
-	ssize_t n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - 1 - c->in_len, MSG_DONTWAIT);
+	ssize_t n = recv(c->fd, c->in + c->in_len,
+			 sizeof(c->in) - 1 - c->in_len, MSG_DONTWAIT);
 
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	c->in_len += n;
 	if (c->in_len == sizeof(c->in) - 1 && !memchr(c->in, '\n', c->in_len)) {
-		answer(c, GATE_USAGE, "a command is one line of at most %zu bytes",
+		answer(c, GATE_USAGE,
+		       "a command is one line of at most %zu bytes",
 		       sizeof(c->in) - 2);
 		c->closing = true;
 	}
@@ -600,7 +624,8 @@ static void client_commands(struct client *c)
 {
 	char *end;
 
-	while (c->state == NOTHING && (end = memchr(c->in, '\n', c->in_len)) != NULL) {
+	while (c->state == NOTHING &&
+	       (end = memchr(c->in, '\n', c->in_len)) != NULL) {
 		*end++ = 0;
 		command(c, c->in);
 		c->in_len -= end - c->in;
@@ -667,10 +692,10 @@ void *control_thread(void *unused)
 		fds = realloc(fds, n * sizeof(*fds));
 		if (!fds)
 			abort();
-		fds[0] = (struct pollfd) { .fd = listen_fd, .events = POLLIN };
-		fds[1] = (struct pollfd) { .fd = wake_fd, .events = POLLIN };
+		fds[0] = (struct pollfd){ .fd = listen_fd, .events = POLLIN };
+		fds[1] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
 		for (n = 2, c = clients; c; c = c->next)
-			fds[n++] = (struct pollfd) {
+			fds[n++] = (struct pollfd){
 				.fd = c->fd,
 				.events = POLLIN | (c->out_len ? POLLOUT : 0),
 			};
@@ -722,6 +747,8 @@ int control_init(void)
 		return -1;
 	}
 	unlink(opt.control);
-	return bind(listen_fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(listen_fd, 64) ?
-	       -1 : 0;
+	return bind(listen_fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+			       listen(listen_fd, 64) ?
+		       -1 :
+		       0;
 }

@@ -25,14 +25,14 @@
 #define HASH 1024
 
 struct node {
-	struct node *next;	/* of the same id hash */
-	struct node *next_ino;	/* of the same inode hash */
+	struct node *next; /* of the same id hash */
+	struct node *next_ino; /* of the same inode hash */
 	uint64_t id;
 	uint64_t nlookup;
 	int fd;
 	dev_t dev;
 	ino_t ino;
-	uint64_t parent;	/* where it was last looked up */
+	uint64_t parent; /* where it was last looked up */
 	char name[NAME_MAX + 1];
 };
 
@@ -42,7 +42,7 @@ struct file {
 	uint64_t nodeid;
 	int fd;
 	DIR *dir;
-	struct dirent *ahead;	/* read, did not fit in the last reply */
+	struct dirent *ahead; /* read, did not fit in the last reply */
 	off_t dir_off;
 	unsigned int users;
 	bool closed;
@@ -138,7 +138,8 @@ static void node_put(uint64_t id, uint64_t nlookup)
 	pthread_mutex_unlock(&table_lock);
 }
 
-static int fill_entry(int parent_fd, uint64_t parent, const char *name, struct fuse_entry_param *e)
+static int fill_entry(int parent_fd, uint64_t parent, const char *name,
+		      struct fuse_entry_param *e)
 {
 	struct node *n;
 	int fd, err = 0;
@@ -292,8 +293,8 @@ bool fs_is_path(uint64_t nodeid, const char *name, const char *path)
 		slash = strrchr(path, '/');
 		if (strcmp(slash ? slash + 1 : path, name))
 			return false;
-		snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1,
-			 slash ? path : ".");
+		snprintf(dir, sizeof(dir), "%.*s",
+			 slash ? (int)(slash - path) : 1, slash ? path : ".");
 		path = dir;
 	}
 	if (fstatat(source_fd, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW))
@@ -367,7 +368,8 @@ static void fs_op_init(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, opt.atomic_o_trunc);
 	want(conn, FUSE_CAP_ASYNC_READ, opt.async_read);
 	want(conn, FUSE_CAP_AUTO_INVAL_DATA, opt.auto_inval);
-	want(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO, opt.readdirplus);
+	want(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO,
+	     opt.readdirplus);
 	want(conn, FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS, opt.locks);
 	want(conn, FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE, opt.splice);
 	/* requests are read here, not by libfuse (see request.c) */
@@ -381,7 +383,8 @@ static void fs_op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->time_gran = 1;
 }
 
-static void reply_err_or_entry(fuse_req_t req, int err, struct fuse_entry_param *e)
+static void reply_err_or_entry(fuse_req_t req, int err,
+			       struct fuse_entry_param *e)
 {
 	if (err)
 		fuse_reply_err(req, err);
@@ -406,20 +409,23 @@ static void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 	fuse_reply_none(req);
 }
 
-static void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+static void fs_forget_multi(fuse_req_t req, size_t count,
+			    struct fuse_forget_data *forgets)
 {
 	for (size_t i = 0; i < count; i++)
 		node_put(forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
-static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static void fs_getattr(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
 {
 	int fd = node_fd(ino), err = fd < 0 ? -fd : 0;
 	struct stat st;
 
 	(void)fi;
-	if (fd >= 0 && fstatat(fd, "", &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+	if (fd >= 0 &&
+	    fstatat(fd, "", &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		err = errno;
 	if (fd >= 0)
 		close(fd);
@@ -431,7 +437,8 @@ static void fs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 static int set_times(int fd, const struct stat *attr, int valid)
 {
-	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT },
+				  { .tv_nsec = UTIME_OMIT } };
 
 	if (valid & FUSE_SET_ATTR_ATIME_NOW)
 		ts[0].tv_nsec = UTIME_NOW;
@@ -445,8 +452,8 @@ static int set_times(int fd, const struct stat *attr, int valid)
 	return syscall(SYS_utimensat, fd, "", ts, AT_EMPTY_PATH);
 }
 
-static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid,
-		       struct fuse_file_info *fi)
+static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
+		       int valid, struct fuse_file_info *fi)
 {
 	int fd = node_fd(ino), err = 0;
 	struct file *f = NULL;
@@ -461,7 +468,8 @@ static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int va
 	if (valid & FUSE_SET_ATTR_MODE && chmod(p.s, attr->st_mode))
 		goto failed;
 	if (valid & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID) &&
-	    fchownat(fd, "", valid & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1,
+	    fchownat(fd, "",
+		     valid & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1,
 		     valid & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1,
 		     AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		goto failed;
@@ -476,7 +484,8 @@ static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int va
 		if (err)
 			goto failed;
 	}
-	if (valid & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME) && set_times(fd, attr, valid))
+	if (valid & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME) &&
+	    set_times(fd, attr, valid))
 		goto failed;
 	if (fstatat(fd, "", &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		goto failed;
@@ -522,8 +531,8 @@ static void give(fuse_req_t req, int dirfd, const char *name)
 		fuse_log(FUSE_LOG_ERR, "chown %s: %s\n", name, strerror(errno));
 }
 
-static void make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev,
-		 const char *target)
+static void make(fuse_req_t req, fuse_ino_t parent, const char *name,
+		 mode_t mode, dev_t rdev, const char *target)
 {
 	int fd = node_fd(parent), err = -fd;
 	struct fuse_entry_param e;
@@ -546,22 +555,26 @@ static void make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
 	reply_err_or_entry(req, err, &e);
 }
 
-static void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+static void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
+		     mode_t mode, dev_t rdev)
 {
 	make(req, parent, name, mode, rdev, NULL);
 }
 
-static void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+static void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
+		     mode_t mode)
 {
 	make(req, parent, name, S_IFDIR | mode, 0, NULL);
 }
 
-static void fs_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+static void fs_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		       const char *name)
 {
 	make(req, parent, name, S_IFLNK, 0, target);
 }
 
-static void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+static void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
+		    const char *name)
 {
 	int dir = node_fd(parent), fd = node_fd(ino), err = 0;
 	struct fuse_entry_param e;
@@ -569,7 +582,8 @@ static void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const cha
 
 	if (dir < 0 || fd < 0)
 		err = ESTALE;
-	else if (linkat(AT_FDCWD, proc_path(&p, fd), dir, name, AT_SYMLINK_FOLLOW))
+	else if (linkat(AT_FDCWD, proc_path(&p, fd), dir, name,
+			AT_SYMLINK_FOLLOW))
 		err = errno;
 	else
 		err = fill_entry(dir, parent, name, &e);
@@ -580,7 +594,8 @@ static void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const cha
 	reply_err_or_entry(req, err, &e);
 }
 
-static void remove_at(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
+static void remove_at(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      int flags)
 {
 	int fd = node_fd(parent), err = -fd;
 
@@ -601,8 +616,9 @@ static void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_at(req, parent, name, AT_REMOVEDIR);
 }
 
-static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-		      const char *newname, unsigned int flags)
+static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      fuse_ino_t newparent, const char *newname,
+		      unsigned int flags)
 {
 	int from = node_fd(parent), to = node_fd(newparent), err = 0;
 
@@ -651,7 +667,8 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, -path_fd);
 		return;
 	}
-	fd = open(proc_path(&p, path_fd), server_flags(fi->flags) & ~(O_CREAT | O_EXCL));
+	fd = open(proc_path(&p, path_fd),
+		  server_flags(fi->flags) & ~(O_CREAT | O_EXCL));
 	close(path_fd);
 	if (fd < 0) {
 		fuse_reply_err(req, errno);
@@ -667,8 +684,8 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_open(req, fi);
 }
 
-static void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		      struct fuse_file_info *fi)
+static void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      mode_t mode, struct fuse_file_info *fi)
 {
 	struct fuse_entry_param e;
 	struct file *f = NULL;
@@ -683,7 +700,8 @@ static void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		fuse_reply_err(req, -dir);
 		return;
 	}
-	fd = openat(dir, name, server_flags(fi->flags) | O_CREAT | O_NOFOLLOW, mode);
+	fd = openat(dir, name, server_flags(fi->flags) | O_CREAT | O_NOFOLLOW,
+		    mode);
 	err = fd < 0 ? errno : 0;
 	if (!err) {
 		give(req, dir, name);
@@ -738,8 +756,8 @@ static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	file_put(f);
 }
 
-static void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
-		     struct fuse_file_info *fi)
+static void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data,
+		     size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct file *f;
 	int err = file_get(ino, fi->fh, &f);
@@ -763,7 +781,8 @@ static void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
-static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static void fs_release(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
 {
 	(void)ino;
 	file_close(fi->fh);
@@ -772,7 +791,8 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fuse_reply_err(req, 0);
 }
 
-static void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+static void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		     struct fuse_file_info *fi)
 {
 	struct file *f;
 	int err = file_get(ino, fi->fh, &f);
@@ -784,7 +804,8 @@ static void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 	fuse_reply_err(req, err);
 }
 
-static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static void fs_opendir(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
 {
 	int path_fd = node_fd(ino), fd;
 	struct proc_path p;
@@ -814,8 +835,9 @@ static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fuse_reply_open(req, fi);
 }
 
-static size_t add_dirent(fuse_req_t req, struct file *f, uint64_t parent, bool plus, char *buf,
-			 size_t size, const struct dirent *d)
+static size_t add_dirent(fuse_req_t req, struct file *f, uint64_t parent,
+			 bool plus, char *buf, size_t size,
+			 const struct dirent *d)
 {
 	bool dots = !strcmp(d->d_name, ".") || !strcmp(d->d_name, "..");
 	struct fuse_entry_param e = {
@@ -825,9 +847,10 @@ static size_t add_dirent(fuse_req_t req, struct file *f, uint64_t parent, bool p
 	size_t need;
 
 	if (!plus)
-		return fuse_add_direntry(req, buf, size, d->d_name, &e.attr, d->d_off);
+		return fuse_add_direntry(req, buf, size, d->d_name, &e.attr,
+					 d->d_off);
 	if (!dots && fill_entry(f->fd, parent, d->d_name, &e))
-		return 0;	/* it has just gone: leave it out, stop here */
+		return 0; /* it has just gone: leave it out, stop here */
 	need = fuse_add_direntry_plus(req, buf, size, d->d_name, &e, d->d_off);
 	if (need > size && e.ino)
 		node_put(e.ino, 1);
@@ -862,7 +885,8 @@ static void read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			err = used ? 0 : errno;
 			break;
 		}
-		need = add_dirent(req, f, ino, plus, buf + used, size - used, d);
+		need = add_dirent(req, f, ino, plus, buf + used, size - used,
+				  d);
 		f->ahead = need > size - used ? d : NULL;
 		if (f->ahead)
 			break;
@@ -885,13 +909,14 @@ static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	read_dir(req, ino, size, off, fi, false);
 }
 
-static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-			   struct fuse_file_info *fi)
+static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
+			   off_t off, struct fuse_file_info *fi)
 {
 	read_dir(req, ino, size, off, fi, true);
 }
 
-static void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static void fs_releasedir(fuse_req_t req, fuse_ino_t ino,
+			  struct fuse_file_info *fi)
 {
 	(void)ino;
 	file_close(fi->fh);
@@ -913,21 +938,24 @@ static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_statfs(req, &st);
 }
 
-static void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
-			size_t size, int flags)
+static void fs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+			const char *value, size_t size, int flags)
 {
 	int fd = node_fd(ino), err = -fd;
 	struct proc_path p;
 
 	if (fd >= 0) {
-		err = setxattr(proc_path(&p, fd), name, value, size, flags) ? errno : 0;
+		err = setxattr(proc_path(&p, fd), name, value, size, flags) ?
+			      errno :
+			      0;
 		close(fd);
 	}
 	fuse_reply_err(req, err);
 }
 
 /* getxattr and, where @name is NULL, listxattr */
-static void get_xattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+static void get_xattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		      size_t size)
 {
 	int fd = node_fd(ino), err = -fd;
 	char *value = size ? malloc(size) : NULL;
@@ -936,7 +964,8 @@ static void get_xattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t s
 
 	if (fd >= 0) {
 		proc_path(&p, fd);
-		n = name ? getxattr(p.s, name, value, size) : listxattr(p.s, value, size);
+		n = name ? getxattr(p.s, name, value, size) :
+			   listxattr(p.s, value, size);
 		err = errno;
 		close(fd);
 	}
@@ -949,7 +978,8 @@ static void get_xattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t s
 	free(value);
 }
 
-static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+			size_t size)
 {
 	get_xattr(req, ino, name, size);
 }
@@ -971,8 +1001,8 @@ static void fs_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	fuse_reply_err(req, err);
 }
 
-static void fs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
-			 struct fuse_file_info *fi)
+static void fs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+			 off_t len, struct fuse_file_info *fi)
 {
 	struct file *f;
 	struct stat st;
@@ -984,9 +1014,11 @@ static void fs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 	}
 	if (mode & FALLOC_FL_ZERO_RANGE) {
 		/* tmpfs has no ZERO_RANGE; a hole reads the same */
-		err = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
-		if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && !fstat(f->fd, &st) &&
-		    st.st_size < off + len)
+		err = fallocate(f->fd,
+				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off,
+				len);
+		if (!err && !(mode & FALLOC_FL_KEEP_SIZE) &&
+		    !fstat(f->fd, &st) && st.st_size < off + len)
 			err = ftruncate(f->fd, off + len);
 	} else {
 		err = fallocate(f->fd, mode, off, len);
@@ -1014,8 +1046,9 @@ static void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 }
 
 static void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
-			       struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
-			       struct fuse_file_info *fi_out, size_t len, int flags)
+			       struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			       off_t off_out, struct fuse_file_info *fi_out,
+			       size_t len, int flags)
 {
 	struct file *in, *out;
 	ssize_t n = -1;
@@ -1024,7 +1057,8 @@ static void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	if (!err) {
 		err = file_get(ino_out, fi_out->fh, &out);
 		if (!err) {
-			n = copy_file_range(in->fd, &off_in, out->fd, &off_out, len, flags);
+			n = copy_file_range(in->fd, &off_in, out->fd, &off_out,
+					    len, flags);
 			err = n < 0 ? errno : 0;
 			file_put(out);
 		}
@@ -1036,7 +1070,8 @@ static void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		fuse_reply_write(req, n);
 }
 
-static void fs_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *fl)
+static void fs_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     struct flock *fl)
 {
 	int fd = node_fd(ino), err = -fd;
 
@@ -1050,8 +1085,8 @@ static void fs_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 		fuse_reply_lock(req, fl);
 }
 
-static void fs_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *fl,
-		     int sleep)
+static void fs_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     struct flock *fl, int sleep)
 {
 	int fd = node_fd(ino), err = -fd;
 
@@ -1069,7 +1104,8 @@ static void fs_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 	}
 }
 
-static void fs_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
+static void fs_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     int op)
 {
 	struct file *f;
 	int err = file_get(ino, fi->fh, &f);
@@ -1089,8 +1125,8 @@ static void fs_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, 
 }
 
 /* What NOTIFY_RETRIEVE asked for; the log has seen it come in. */
-static void fs_retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t ino, off_t off,
-			      struct fuse_bufvec *bufv)
+static void fs_retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t ino,
+			      off_t off, struct fuse_bufvec *bufv)
 {
 	(void)cookie;
 	(void)ino;

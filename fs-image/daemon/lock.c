@@ -46,14 +46,15 @@ static struct owner *owner_get(uint64_t nodeid, int path_fd, uint64_t id)
 	return o;
 }
 
-static int lock_cmd(uint64_t nodeid, int path_fd, uint64_t id, int cmd, struct flock *fl)
+static int lock_cmd(uint64_t nodeid, int path_fd, uint64_t id, int cmd,
+		    struct flock *fl)
 {
 	struct owner *o;
 	int err;
 
 	pthread_mutex_lock(&owners_lock);
 	o = owner_get(nodeid, path_fd, id);
-	fl->l_pid = 0;	/* as this kind of lock demands */
+	fl->l_pid = 0; /* as this kind of lock demands */
 	err = o && !fcntl(o->fd, cmd, fl) ? 0 : errno;
 	pthread_mutex_unlock(&owners_lock);
 	return err == EACCES ? EAGAIN : err;

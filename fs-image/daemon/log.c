@@ -6,7 +6,8 @@
 #include <string.h>
 
 static struct entry *ring;
-static uint64_t first, next;	/* sequence numbers: the oldest kept, and the next */
+/* sequence numbers: the oldest kept, and the next */
+static uint64_t first, next;
 
 static struct {
 	uint64_t seen, held, done, failed, bytes, overlaps;
@@ -33,8 +34,10 @@ static void add_up(const struct entry *e, const struct request *rq)
 	switch (e->event) {
 	case EV_SEEN:
 		count[op].seen++;
-		count[op].bytes += e->op.opcode == FUSE_WRITE || e->op.opcode == FUSE_READ ?
-				   e->op.size : 0;
+		count[op].bytes += e->op.opcode == FUSE_WRITE ||
+						   e->op.opcode == FUSE_READ ?
+					   e->op.size :
+					   0;
 		count[op].overlaps += rq->overlap;
 		break;
 	case EV_HELD:
@@ -49,7 +52,8 @@ static void add_up(const struct entry *e, const struct request *rq)
 	}
 }
 
-uint64_t log_event(enum event ev, const struct request *rq, int error, long len, const char *note)
+uint64_t log_event(enum event ev, const struct request *rq, int error, long len,
+		   const char *note)
 {
 	struct entry *e = &ring[next % opt.log_entries];
 
@@ -72,7 +76,7 @@ uint64_t log_event(enum event ev, const struct request *rq, int error, long len,
 		}
 		add_up(e, rq);
 	}
-	if (ev != EV_DONE)	/* counted once the kernel has the reply */
+	if (ev != EV_DONE) /* counted once the kernel has the reply */
 		control_count(ev, &e->op);
 	return e->seq;
 }
@@ -136,13 +140,14 @@ void log_stats(FILE *out)
 	for (rq = requests.next; rq != &requests; rq = rq->next)
 		if (rq->keep != RUNNING && rq->op.opcode < OP_MAX)
 			held[rq->op.opcode]++;
-	fprintf(out, "%-16s %8s %8s %8s %8s %12s %8s\n", "opcode", "seen", "kept", "done", "failed",
-		"bytes", "overlaps");
+	fprintf(out, "%-16s %8s %8s %8s %8s %12s %8s\n", "opcode", "seen",
+		"kept", "done", "failed", "bytes", "overlaps");
 	for (unsigned int i = 1; i < OP_MAX; i++)
 		if (count[i].seen || held[i])
-			fprintf(out, "%-16s %8llu %8lu %8llu %8llu %12llu %8llu\n", op_name(i),
-				(unsigned long long)count[i].seen, held[i],
-				(unsigned long long)count[i].done,
+			fprintf(out,
+				"%-16s %8llu %8lu %8llu %8llu %12llu %8llu\n",
+				op_name(i), (unsigned long long)count[i].seen,
+				held[i], (unsigned long long)count[i].done,
 				(unsigned long long)count[i].failed,
 				(unsigned long long)count[i].bytes,
 				(unsigned long long)count[i].overlaps);

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_MAX_WRITE (1u << 20)	/* 256 pages: what the kernel takes at most */
+#define MAX_MAX_WRITE (1u << 20) /* 256 pages: what the kernel takes at most */
 
 struct options opt = {
 	.source = "/srv/fuse",
@@ -36,7 +36,7 @@ struct options opt = {
 struct fuse_session *session;
 int fuse_fd = -1;
 
-static int ready_fd = -1;	/* the parent waits at the other end */
+static int ready_fd = -1; /* the parent waits at the other end */
 
 static const char usage[] =
 	"usage: fuse-daemon [OPTION]... MOUNTPOINT\n"
@@ -100,7 +100,8 @@ static void die(const char *what)
 	exit(1);
 }
 
-static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max)
+static uint64_t number(const char *name, const char *text, uint64_t min,
+		       uint64_t max)
 {
 	const char *err;
 	uint64_t n;
@@ -182,7 +183,8 @@ static void first_rule(const char *text)
 	const char *err = "an empty command";
 
 	if (words_split(&w, text))
-		err = rule_is_action(w.word[0]) ? rule_add(&w, text, &id) : "not a rule";
+		err = rule_is_action(w.word[0]) ? rule_add(&w, text, &id) :
+						  "not a rule";
 	if (err)
 		bad_usage("--gate '%s': %s", text, err);
 	words_free(&w);
@@ -268,11 +270,13 @@ static void do_mount(void)
 		fputs("fuse-daemon: libfuse takes no custom io\n", stderr);
 		exit(1);
 	}
-	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=0,group_id=0,"
-		 "allow_other,default_permissions", fuse_fd);
+	snprintf(data, sizeof(data),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0,"
+		 "allow_other,default_permissions",
+		 fuse_fd);
 	if (mount("fuse-daemon", opt.mountpoint, "fuse", 0, data)) {
-		fprintf(stderr, "fuse-daemon: mounting on %s: %s\n", opt.mountpoint,
-			strerror(errno));
+		fprintf(stderr, "fuse-daemon: mounting on %s: %s\n",
+			opt.mountpoint, strerror(errno));
 		exit(1);
 	}
 }
@@ -288,7 +292,7 @@ int main(int argc, char **argv)
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "debug", no_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
-		{ }
+		{}
 	};
 	char *fuse_argv[] = { "fuse-daemon", "-d", NULL }, *save, *p;
 	struct fuse_args args = FUSE_ARGS_INIT(1, fuse_argv);
@@ -296,7 +300,8 @@ int main(int argc, char **argv)
 	int c, sig;
 	sigset_t set;
 
-	while ((c = getopt_long(argc, argv, "o:fdh", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "o:fdh", long_options, NULL)) !=
+	       -1) {
 		switch (c) {
 		case 's':
 			opt.source = optarg;
@@ -312,10 +317,12 @@ int main(int argc, char **argv)
 			opt.threads = number("--threads", optarg, 1, 256);
 			break;
 		case 'l':
-			opt.log_entries = number("--log-entries", optarg, 16, 1 << 24);
+			opt.log_entries =
+				number("--log-entries", optarg, 16, 1 << 24);
 			break;
 		case 'o':
-			for (p = strtok_r(optarg, ",", &save); p; p = strtok_r(NULL, ",", &save))
+			for (p = strtok_r(optarg, ",", &save); p;
+			     p = strtok_r(NULL, ",", &save))
 				mount_option(p);
 			break;
 		case 'd':
@@ -333,7 +340,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 1)
-		bad_usage(argc == optind ? "where to mount it?" : "one mount point at a time");
+		bad_usage(argc == optind ? "where to mount it?" :
+					   "one mount point at a time");
 	opt.mountpoint = realpath(argv[optind], NULL);
 	if (!opt.mountpoint)
 		die(argv[optind]);
@@ -367,13 +375,14 @@ int main(int argc, char **argv)
 		start(request_reader);
 	for (unsigned int i = 0; i < 4; i++)
 		start(request_releaser);
-	if (early)	/* a rule may keep INIT itself: do not wait for it */
+	if (early) /* a rule may keep INIT itself: do not wait for it */
 		ready();
 
 	while (sigwait(&set, &sig))
 		;
 	if (sig != SIGUSR1 && umount2(opt.mountpoint, MNT_DETACH))
-		fuse_log(FUSE_LOG_ERR, "unmounting %s: %s\n", opt.mountpoint, strerror(errno));
+		fuse_log(FUSE_LOG_ERR, "unmounting %s: %s\n", opt.mountpoint,
+			 strerror(errno));
 	unlink(opt.control);
 	_exit(0);
 }

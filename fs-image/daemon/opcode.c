@@ -56,7 +56,7 @@ static const char *const names[OP_NR] = {
 	[FUSE_SETUPMAPPING] = "SETUPMAPPING",
 	[FUSE_REMOVEMAPPING] = "REMOVEMAPPING",
 	[FUSE_SYNCFS] = "SYNCFS",
-	[51] = "TMPFILE",	/* newer than some hosts' <linux/fuse.h> */
+	[51] = "TMPFILE", /* newer than some hosts' <linux/fuse.h> */
 	[52] = "STATX",
 	[OP_TRUNCATE] = "TRUNCATE",
 	[OP_WRITEPAGE] = "WRITEPAGE",
@@ -81,6 +81,7 @@ int op_parse(const char *name)
 	return -1;
 }
 
+/* clang-format off */
 static const struct {
 	int err;
 	const char *name;
@@ -94,6 +95,7 @@ static const struct {
 	E(EOPNOTSUPP), E(ENOTCONN), E(ETIMEDOUT), E(ESTALE), E(EDQUOT), E(ECONNABORTED),
 #undef E
 };
+/* clang-format on */
 
 int errno_parse(const char *name)
 {

@@ -26,8 +26,8 @@ struct request requests = { .next = &requests, .prev = &requests };
 
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static struct request *queue, **queue_tail = &queue;
-static unsigned int unlocks;		/* times a lock was dropped */
-static __thread struct request *current;	/* what this thread runs */
+static unsigned int unlocks; /* times a lock was dropped */
+static __thread struct request *current; /* what this thread runs */
 
 /* ---- reading a message ---- */
 
@@ -164,8 +164,10 @@ static void parse(struct request *rq)
 
 static bool has_reply(const struct request *rq)
 {
-	return rq->op.opcode != FUSE_FORGET && rq->op.opcode != FUSE_BATCH_FORGET &&
-	       rq->op.opcode != FUSE_INTERRUPT && rq->op.opcode != FUSE_NOTIFY_REPLY;
+	return rq->op.opcode != FUSE_FORGET &&
+	       rq->op.opcode != FUSE_BATCH_FORGET &&
+	       rq->op.opcode != FUSE_INTERRUPT &&
+	       rq->op.opcode != FUSE_NOTIFY_REPLY;
 }
 
 /* ---- the life of a request ---- */
@@ -187,9 +189,11 @@ static struct request *request_new(char *buf, size_t len)
 	rq->seq = ++seq;
 	/* The kernel's promise: never two WRITEs of one cached page at a time. */
 	if (rq->op.writepage) {
-		for (other = requests.next; other != &requests; other = other->next) {
+		for (other = requests.next; other != &requests;
+		     other = other->next) {
 			o = &other->op;
-			if (o->writepage && !other->answered && o->nodeid == rq->op.nodeid &&
+			if (o->writepage && !other->answered &&
+			    o->nodeid == rq->op.nodeid &&
 			    o->off < rq->op.off + (int64_t)rq->op.size &&
 			    rq->op.off < o->off + (int64_t)o->size)
 				rq->overlap = true;
@@ -199,7 +203,8 @@ static struct request *request_new(char *buf, size_t len)
 	rq->next = &requests;
 	requests.prev->next = rq;
 	requests.prev = rq;
-	log_event(EV_SEEN, rq, 0, -1, rq->overlap ? "OVERLAPS a write in flight" : NULL);
+	log_event(EV_SEEN, rq, 0, -1,
+		  rq->overlap ? "OVERLAPS a write in flight" : NULL);
 	pthread_mutex_unlock(&lock);
 	return rq;
 }
@@ -227,11 +232,11 @@ static void request_keep(struct request *rq, enum keep keep, const char *note)
 		memcpy(copy, rq->buf, rq->len);
 		rq->buf = copy;
 		rq->own_buf = true;
-		parse(rq);	/* op.name points into the buffer */
+		parse(rq); /* op.name points into the buffer */
 	}
 	log_event(EV_HELD, rq, 0, -1, note);
-	rq->keep = keep;	/* from here on it belongs to whoever releases it */
-	control_wake();		/* a wait for held ones, or a due time */
+	rq->keep = keep; /* from here on it belongs to whoever releases it */
+	control_wake(); /* a wait for held ones, or a due time */
 }
 
 /*
@@ -260,12 +265,14 @@ static void send_reply(struct request *rq, const char *buf, size_t len)
 	if (e) {
 		e->sent = true;
 		if (err)
-			snprintf(e->note, sizeof(e->note), "not taken: %s", errno_name(err));
+			snprintf(e->note, sizeof(e->note), "not taken: %s",
+				 errno_name(err));
 	}
 	control_count(EV_DONE, &rq->op);
 	if (twice) {
 		n = write(fuse_fd, buf, len);
-		log_event(EV_ACTION, rq, n < 0 ? errno : 0, -1, "answered a second time");
+		log_event(EV_ACTION, rq, n < 0 ? errno : 0, -1,
+			  "answered a second time");
 	}
 	pthread_mutex_unlock(&lock);
 }
@@ -289,8 +296,8 @@ static void request_drop(struct request *rq)
 	pthread_mutex_unlock(&lock);
 }
 
-static int send_notify(const char *kind, uint64_t nodeid, const char *child_name, int64_t off,
-		       uint64_t len)
+static int send_notify(const char *kind, uint64_t nodeid,
+		       const char *child_name, int64_t off, uint64_t len)
 {
 	uint64_t parent = 0, child = 0;
 	char name[256] = "";
@@ -298,7 +305,8 @@ static int send_notify(const char *kind, uint64_t nodeid, const char *child_name
 	if (off < 0)
 		off = 0;
 	if (!strcmp(kind, "inval_inode"))
-		return fuse_lowlevel_notify_inval_inode(session, nodeid, off, len);
+		return fuse_lowlevel_notify_inval_inode(session, nodeid, off,
+							len);
 	if (!strcmp(kind, "store")) {
 		struct fuse_bufvec bufv = FUSE_BUFVEC_INIT(len);
 		int err;
@@ -307,12 +315,14 @@ static int send_notify(const char *kind, uint64_t nodeid, const char *child_name
 		if (!bufv.buf[0].mem)
 			return -ENOMEM;
 		memset(bufv.buf[0].mem, 'S', len);
-		err = fuse_lowlevel_notify_store(session, nodeid, off, &bufv, 0);
+		err = fuse_lowlevel_notify_store(session, nodeid, off, &bufv,
+						 0);
 		free(bufv.buf[0].mem);
 		return err;
 	}
 	if (!strcmp(kind, "retrieve"))
-		return fuse_lowlevel_notify_retrieve(session, nodeid, len, off, NULL);
+		return fuse_lowlevel_notify_retrieve(session, nodeid, len, off,
+						     NULL);
 	/* inval_entry and delete are about a name in a directory */
 	if (child_name) {
 		parent = nodeid;
@@ -323,11 +333,14 @@ static int send_notify(const char *kind, uint64_t nodeid, const char *child_name
 		return -ENOENT;
 	}
 	if (!strcmp(kind, "delete"))
-		return fuse_lowlevel_notify_delete(session, parent, child, name, strlen(name));
-	return fuse_lowlevel_notify_inval_entry(session, parent, name, strlen(name));
+		return fuse_lowlevel_notify_delete(session, parent, child, name,
+						   strlen(name));
+	return fuse_lowlevel_notify_inval_entry(session, parent, name,
+						strlen(name));
 }
 
-static void do_notify(const char *kind, const struct request *rq, const struct op *op, bool whole)
+static void do_notify(const char *kind, const struct request *rq,
+		      const struct op *op, bool whole)
 {
 	char note[40];
 	int err;
@@ -338,7 +351,9 @@ static void do_notify(const char *kind, const struct request *rq, const struct o
 	pthread_mutex_unlock(&lock);
 	/* may block in the kernel for as long as the kernel likes: that is what it is for */
 	err = send_notify(kind, op->nodeid, op->name, whole ? 0 : op->off,
-			  whole ? 0 : op->size ? op->size : 4096);
+			  whole	   ? 0 :
+			  op->size ? op->size :
+				     4096);
 	pthread_mutex_lock(&lock);
 	log_event(EV_NOTIFY, rq, -err, -1, note);
 	control_wake();
@@ -358,7 +373,8 @@ static int load_from(int fd)
 }
 
 /* Go to our own mount, from inside a handler. */
-static void do_reenter(const struct request *rq, const char *verb, const char *path)
+static void do_reenter(const struct request *rq, const char *verb,
+		       const char *path)
 {
 	char full[4096], byte = 'R', note[40];
 	struct stat st;
@@ -401,7 +417,8 @@ static void do_allocate(const struct request *rq, long mib)
 	char note[40], *p;
 
 	snprintf(note, sizeof(note), "allocate %ld MiB", mib);
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		 -1, 0);
 	for (at = 0; p != MAP_FAILED && at < len; at += 4096)
 		((volatile char *)p)[at] = 1;
 	pthread_mutex_lock(&lock);
@@ -439,14 +456,17 @@ static bool apply_rules(struct request *rq, bool after)
 		todo.action = rule->action;
 		todo.instead = rule->instead;
 		todo.number = rule->number;
-		snprintf(todo.kind, sizeof(todo.kind), "%s", rule->kind ? rule->kind : "");
-		snprintf(todo.path, sizeof(todo.path), "%s", rule->path ? rule->path : "");
+		snprintf(todo.kind, sizeof(todo.kind), "%s",
+			 rule->kind ? rule->kind : "");
+		snprintf(todo.path, sizeof(todo.path), "%s",
+			 rule->path ? rule->path : "");
 
 		switch (rule->action) {
 		case ACT_HOLD:
 			rq->interruptible = rule->interruptible;
 			rq->after = after;
-			request_keep(rq, HELD, after ? "held after the operation" : NULL);
+			request_keep(rq, HELD,
+				     after ? "held after the operation" : NULL);
 			pthread_mutex_unlock(&lock);
 			return false;
 		case ACT_DELAY:
@@ -486,7 +506,8 @@ static bool apply_rules(struct request *rq, bool after)
 
 		switch (todo.action) {
 		case ACT_NOTIFY:
-			do_notify(todo.kind, rq, &rq->op, !strcmp(todo.kind, "inval_inode"));
+			do_notify(todo.kind, rq, &rq->op,
+				  !strcmp(todo.kind, "inval_inode"));
 			if (todo.instead) {
 				request_drop(rq);
 				return false;
@@ -516,7 +537,8 @@ static void shorten_operation(struct request *rq)
 		write->size = rq->shorten;
 	else if (rq->op.opcode == FUSE_READ && read->size > rq->shorten)
 		read->size = rq->shorten;
-	else if (rq->op.opcode == FUSE_COPY_FILE_RANGE && copy->len > (uint64_t)rq->shorten)
+	else if (rq->op.opcode == FUSE_COPY_FILE_RANGE &&
+		 copy->len > (uint64_t)rq->shorten)
 		copy->len = rq->shorten;
 	else if (rq->op.opcode != FUSE_WRITE && rq->op.opcode != FUSE_READ &&
 		 rq->op.opcode != FUSE_COPY_FILE_RANGE)
@@ -527,7 +549,8 @@ static void shorten_operation(struct request *rq)
 /* The kernel gives up on @unique: only what waits for a lock, or may, ends early. */
 static void interrupt(const struct request *intr)
 {
-	const struct fuse_interrupt_in *in = (const void *)(intr->buf + sizeof(struct fuse_in_header));
+	const struct fuse_interrupt_in *in =
+		(const void *)(intr->buf + sizeof(struct fuse_in_header));
 	struct request *rq;
 
 	pthread_mutex_lock(&lock);
@@ -537,7 +560,8 @@ static void interrupt(const struct request *intr)
 	if (rq != &requests) {
 		rq->interrupted = true;
 		log_event(EV_INTERRUPT, rq, 0, -1, NULL);
-		if (rq->keep == LOCK_WAIT || (rq->keep == HELD && rq->interruptible)) {
+		if (rq->keep == LOCK_WAIT ||
+		    (rq->keep == HELD && rq->interruptible)) {
 			rq->fail = EINTR;
 			request_queue(rq);
 		}
@@ -547,7 +571,8 @@ static void interrupt(const struct request *intr)
 
 static void patch_init(char *reply, size_t len)
 {
-	struct fuse_init_out *out = (void *)(reply + sizeof(struct fuse_out_header));
+	struct fuse_init_out *out =
+		(void *)(reply + sizeof(struct fuse_out_header));
 	uint64_t flags;
 
 	if (len < sizeof(struct fuse_out_header) + sizeof(*out))
@@ -557,7 +582,7 @@ static void patch_init(char *reply, size_t len)
 	out->flags = flags;
 	out->flags2 = flags >> 32;
 	if (out->flags2)
-		out->flags |= 1u << 30;	/* FUSE_INIT_EXT: flags2 counts */
+		out->flags |= 1u << 30; /* FUSE_INIT_EXT: flags2 counts */
 }
 
 /* A finished reply passes the rules for it, and out. True: the request is done with. */
@@ -626,14 +651,14 @@ static void request_run(struct request *rq)
 			shorten_operation(rq);
 		rq->wait_lock = false;
 		generation = __atomic_load_n(&unlocks, __ATOMIC_SEQ_CST);
-		buf = (struct fuse_buf) { .mem = rq->buf, .size = rq->len };
+		buf = (struct fuse_buf){ .mem = rq->buf, .size = rq->len };
 		current = rq;
 		fuse_session_process_buf(session, &buf);
 		current = NULL;
 		if (rq->wait_lock) {
 			pthread_mutex_lock(&lock);
 			request_keep(rq, LOCK_WAIT, "waits for a lock");
-			if (generation != unlocks)	/* dropped since we tried */
+			if (generation != unlocks) /* dropped since we tried */
 				request_queue(rq);
 			pthread_mutex_unlock(&lock);
 			return;
@@ -704,8 +729,8 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *userdata)
 }
 
 /* Only with opt.splice: data goes to the device unseen, the log gets its length. */
-static ssize_t io_splice_send(int fdin, off_t *offin, int fdout, off_t *offout, size_t len,
-			      unsigned int flags, void *userdata)
+static ssize_t io_splice_send(int fdin, off_t *offin, int fdout, off_t *offout,
+			      size_t len, unsigned int flags, void *userdata)
 {
 	ssize_t n = splice(fdin, offin, fdout, offout, len, flags);
 	int err = n < 0 ? errno : 0;
@@ -715,7 +740,8 @@ static ssize_t io_splice_send(int fdin, off_t *offin, int fdout, off_t *offout, 
 	current->answered = true;
 	log_get(log_event(EV_DONE, current, err,
 			  n < 0 ? -1 : n - (long)sizeof(struct fuse_out_header),
-			  "spliced"))->sent = true;
+			  "spliced"))
+		->sent = true;
 	control_count(EV_DONE, &current->op);
 	pthread_mutex_unlock(&lock);
 	errno = err;
@@ -760,7 +786,8 @@ void *request_reader(void *unused)
 		abort();
 	if (opt.splice && (pipe2(pipe_fd, O_CLOEXEC) ||
 			   fcntl(pipe_fd[1], F_SETPIPE_SZ, 2 * size) < 0)) {
-		fuse_log(FUSE_LOG_ERR, "a pipe of %zu bytes: %s\n", 2 * size, strerror(errno));
+		fuse_log(FUSE_LOG_ERR, "a pipe of %zu bytes: %s\n", 2 * size,
+			 strerror(errno));
 		_exit(1);
 	}
 	for (;;) {
@@ -770,7 +797,8 @@ void *request_reader(void *unused)
 			continue;
 		}
 		/* ENOENT: it was interrupted before we read it */
-		if (len < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT))
+		if (len < 0 &&
+		    (errno == EINTR || errno == EAGAIN || errno == ENOENT))
 			continue;
 		break;
 	}
@@ -795,7 +823,7 @@ void notify_queue(const char *kind, uint64_t nodeid, int64_t off, uint64_t len)
 
 	if (!rq)
 		abort();
-	rq->op = (struct op) { .nodeid = nodeid, .off = off, .size = len };
+	rq->op = (struct op){ .nodeid = nodeid, .off = off, .size = len };
 	rq->buf = strdup(kind);
 	rq->own_buf = true;
 	request_queue(rq);

@@ -36,7 +36,8 @@ int words_split(struct words *w, const char *text)
 	w->word = calloc(max, sizeof(*w->word));
 	if (!w->text || !w->word)
 		abort();
-	for (p = strtok_r(w->text, " \t\r\n", &save); p; p = strtok_r(NULL, " \t\r\n", &save))
+	for (p = strtok_r(w->text, " \t\r\n", &save); p;
+	     p = strtok_r(NULL, " \t\r\n", &save))
 		w->word[w->nr++] = p;
 	return w->nr;
 }
@@ -60,7 +61,8 @@ const char *number_parse(const char *text, uint64_t *n)
 	else if (*end == 'm' || *end == 'M')
 		*n <<= 20, end++;
 	if (*end)
-		return complain("'%s' is no number (bytes may end in k or m)", text);
+		return complain("'%s' is no number (bytes may end in k or m)",
+				text);
 	return NULL;
 }
 
@@ -71,7 +73,8 @@ static const char *parse_range(struct match *m, const char *text)
 	char *dash = strchr(text, '-'), from[32];
 	const char *err;
 
-	snprintf(from, sizeof(from), "%.*s", dash ? (int)(dash - text) : 31, text);
+	snprintf(from, sizeof(from), "%.*s", dash ? (int)(dash - text) : 31,
+		 text);
 	err = number_parse(from, &m->from);
 	if (!err && dash)
 		err = number_parse(dash + 1, &m->to);
@@ -91,10 +94,12 @@ static const char *parse_ops(struct match *m, const char *word)
 	if (strlen(word) >= sizeof(list))
 		return complain("'%.40s...' is too long", word);
 	strcpy(list, word);
-	for (p = strtok_r(list, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
+	for (p = strtok_r(list, ",", &save); p;
+	     p = strtok_r(NULL, ",", &save)) {
 		op = op_parse(p);
 		if (op < 0)
-			return complain("'%s' is no opcode; 'gate help' lists them", p);
+			return complain(
+				"'%s' is no opcode; 'gate help' lists them", p);
 		m->op[op] = true;
 	}
 	return NULL;
@@ -142,11 +147,13 @@ bool match_op(const struct match *m, const struct op *op)
 		     (op->writepage && m->op[OP_WRITEPAGE]);
 
 	if (!named || (m->nodeid && m->nodeid != op->nodeid) ||
-	    (m->unique && m->unique != op->unique) || (m->pid && m->pid != op->pid))
+	    (m->unique && m->unique != op->unique) ||
+	    (m->pid && m->pid != op->pid))
 		return false;
 	/* a range is looked for in what the request covers; none covered: no match */
-	if (m->range && (op->off < 0 || (uint64_t)op->off > m->to ||
-			 (uint64_t)op->off + (op->size ? op->size : 1) <= m->from))
+	if (m->range &&
+	    (op->off < 0 || (uint64_t)op->off > m->to ||
+	     (uint64_t)op->off + (op->size ? op->size : 1) <= m->from))
 		return false;
 	return !m->file || fs_is_path(op->nodeid, op->name, m->file);
 }
@@ -162,18 +169,12 @@ static const struct {
 	const char *name;
 	enum action action;
 } actions[] = {
-	{ "hold", ACT_HOLD },
-	{ "delay", ACT_DELAY },
-	{ "fail", ACT_FAIL },
-	{ "short", ACT_SHORT },
-	{ "claim", ACT_CLAIM },
-	{ "garble", ACT_GARBLE },
-	{ "twice", ACT_TWICE },
-	{ "drop", ACT_DROP },
-	{ "die", ACT_DIE },
-	{ "notify", ACT_NOTIFY },
-	{ "reenter", ACT_REENTER },
-	{ "allocate", ACT_ALLOCATE },
+	{ "hold", ACT_HOLD },	    { "delay", ACT_DELAY },
+	{ "fail", ACT_FAIL },	    { "short", ACT_SHORT },
+	{ "claim", ACT_CLAIM },	    { "garble", ACT_GARBLE },
+	{ "twice", ACT_TWICE },	    { "drop", ACT_DROP },
+	{ "die", ACT_DIE },	    { "notify", ACT_NOTIFY },
+	{ "reenter", ACT_REENTER }, { "allocate", ACT_ALLOCATE },
 };
 
 static int action_parse(const char *word)
@@ -198,9 +199,9 @@ static bool one_of(const char *word, const char *const *list)
 
 bool notify_kind(const char *word)
 {
-	static const char *const kinds[] = {
-		"inval_inode", "inval_entry", "store", "retrieve", "delete", NULL
-	};
+	static const char *const kinds[] = { "inval_inode", "inval_entry",
+					     "store",	    "retrieve",
+					     "delete",	    NULL };
 
 	return one_of(word, kinds);
 }
@@ -208,18 +209,18 @@ bool notify_kind(const char *word)
 /* What stands between the action and what it matches. */
 static const char *parse_argument(struct rule *r, struct words *w, int *i)
 {
-	static const char *const verbs[] = {
-		"stat", "open", "read", "write", "fsync", "map", "unlink", NULL
-	};
+	static const char *const verbs[] = { "stat",  "open", "read",	"write",
+					     "fsync", "map",  "unlink", NULL };
 	const char *name = w->word[0], *arg = w->word[*i], *err;
 	uint64_t n;
 	char *end;
 
-	if (r->action == ACT_HOLD || r->action == ACT_TWICE || r->action == ACT_DROP ||
-	    r->action == ACT_DIE)
+	if (r->action == ACT_HOLD || r->action == ACT_TWICE ||
+	    r->action == ACT_DROP || r->action == ACT_DIE)
 		return NULL;
 	if (!arg)
-		return complain("'%s' needs an argument; see 'gate help'", name);
+		return complain("'%s' needs an argument; see 'gate help'",
+				name);
 	++*i;
 	switch (r->action) {
 	case ACT_DELAY:
@@ -230,28 +231,38 @@ static const char *parse_argument(struct rule *r, struct words *w, int *i)
 	case ACT_FAIL:
 		r->err = errno_parse(arg);
 		if (r->err < 0)
-			return complain("'%s' is no error; say EIO, or a number from 1 to 511", arg);
+			return complain(
+				"'%s' is no error; say EIO, or a number from 1 to 511",
+				arg);
 		return NULL;
 	case ACT_NOTIFY:
 		if (!notify_kind(arg))
-			return complain("'%s' is no notification: inval_inode, inval_entry, store, "
-					"retrieve or delete", arg);
+			return complain(
+				"'%s' is no notification: inval_inode, inval_entry, store, "
+				"retrieve or delete",
+				arg);
 		r->kind = strdup(arg);
 		return NULL;
 	case ACT_REENTER:
 		if (!one_of(arg, verbs))
-			return complain("'%s' is nothing to re-enter with: stat, open, read, write, "
-					"fsync, map or unlink", arg);
+			return complain(
+				"'%s' is nothing to re-enter with: stat, open, read, write, "
+				"fsync, map or unlink",
+				arg);
 		r->kind = strdup(arg);
 		if (!w->word[*i])
-			return complain("'reenter %s' needs a path below the mount", arg);
+			return complain(
+				"'reenter %s' needs a path below the mount",
+				arg);
 		r->path = strdup(w->word[(*i)++]);
 		return NULL;
 	default:
 		err = number_parse(arg, &n);
 		r->number = n;
-		return err ? err : r->action == ACT_ALLOCATE && !n ? "0 MiB is nothing to allocate" :
-		       NULL;
+		return err ? err :
+		       r->action == ACT_ALLOCATE && !n ?
+			     "0 MiB is nothing to allocate" :
+			     NULL;
 	}
 }
 
@@ -280,7 +291,9 @@ static const char *parse_option(struct rule *r, const char *word)
 	} else {
 		err = match_word(&r->match, word, &used);
 		if (!err && !used)
-			err = complain("'%s' is not understood; see 'gate help'", word);
+			err = complain(
+				"'%s' is not understood; see 'gate help'",
+				word);
 	}
 	return err;
 }
@@ -325,7 +338,8 @@ struct rule *rule_next(struct request *rq, bool after)
 	struct rule *r;
 
 	for (r = rules; r; r = r->next) {
-		if (r->id <= rq->rule[after] || r->after != after || !match_op(&r->match, &rq->op))
+		if (r->id <= rq->rule[after] || r->after != after ||
+		    !match_op(&r->match, &rq->op))
 			continue;
 		rq->rule[after] = r->id;
 		r->seen++;
@@ -338,7 +352,8 @@ struct rule *rule_next(struct request *rq, bool after)
 	return NULL;
 }
 
-static int remove_where(bool (*wanted)(const struct rule *r, const void *arg), const void *arg)
+static int remove_where(bool (*wanted)(const struct rule *r, const void *arg),
+			const void *arg)
 {
 	struct rule **p = &rules, *r;
 	int n = 0;

@@ -20,7 +20,7 @@ struct gate {
 	char text[640];
 	char *output;
 	size_t output_len;
-	char *in;		/* received, not yet looked at */
+	char *in; /* received, not yet looked at */
 	size_t in_len;
 };
 
@@ -40,7 +40,8 @@ struct gate *gate_connect(const char *path)
 	if (!g)
 		return NULL;
 	g->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (g->fd < 0 || connect(g->fd, (struct sockaddr *)&addr, sizeof(addr))) {
+	if (g->fd < 0 ||
+	    connect(g->fd, (struct sockaddr *)&addr, sizeof(addr))) {
 		int err = errno;
 
 		gate_close(g);
@@ -124,10 +125,12 @@ int gate_stream(struct gate *g, const char *command,
 	g->output = NULL;
 	g->output_len = 0;
 	if (len > 1000 || strchr(command, '\n')) {
-		snprintf(g->text, sizeof(g->text), "a command is one line of at most 1000 bytes");
+		snprintf(g->text, sizeof(g->text),
+			 "a command is one line of at most 1000 bytes");
 		return g->status;
 	}
-	if (send(g->fd, command, len, MSG_NOSIGNAL | MSG_MORE) != (ssize_t)len ||
+	if (send(g->fd, command, len, MSG_NOSIGNAL | MSG_MORE) !=
+		    (ssize_t)len ||
 	    send(g->fd, "\n", 1, MSG_NOSIGNAL) != 1)
 		return dead(g, "the daemon has ended");
 	while ((line = read_line(g, timeout)) != NULL) {
@@ -136,7 +139,8 @@ int gate_stream(struct gate *g, const char *command,
 		} else {
 			g->status = *line == 'E' ? atoi(line + 1) : GATE_OK;
 			snprintf(g->text, sizeof(g->text), "%s",
-				 strchr(line, ' ') ? strchr(line, ' ') + 1 : "");
+				 strchr(line, ' ') ? strchr(line, ' ') + 1 :
+						     "");
 			free(line);
 			return g->status;
 		}

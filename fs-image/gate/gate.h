@@ -27,10 +27,10 @@
 /* What a command may end with; also the exit statuses of gate(1). */
 enum gate_status {
 	GATE_OK = 0,
-	GATE_REFUSED = 1,	/* the daemon understood, but cannot */
-	GATE_USAGE = 2,		/* not a command, or not what it takes */
-	GATE_DEAD = 3,		/* no daemon there, or it ended meanwhile */
-	GATE_TIMED_OUT = 4,	/* `wait` did not get what it waits for */
+	GATE_REFUSED = 1, /* the daemon understood, but cannot */
+	GATE_USAGE = 2, /* not a command, or not what it takes */
+	GATE_DEAD = 3, /* no daemon there, or it ended meanwhile */
+	GATE_TIMED_OUT = 4, /* `wait` did not get what it waits for */
 };
 
 struct gate;
@@ -59,7 +59,8 @@ void gate_close(struct gate *g);
  *
  * Return: an enum gate_status. gate_text() and gate_output() tell more.
  */
-int gate(struct gate *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int gate(struct gate *g, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /**
  * gate_text() - the last line of the answer to the last command

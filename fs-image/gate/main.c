@@ -37,13 +37,15 @@ int main(int argc, char **argv)
 	struct gate *g;
 	int i = 1, status;
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+	if (argc > 1 &&
+	    (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		fputs(usage, stdout);
 		return 0;
 	}
 	if (argc > 1 && !strcmp(argv[1], "--control")) {
 		if (argc < 3) {
-			fputs("gate: --control needs the path of a socket\n", stderr);
+			fputs("gate: --control needs the path of a socket\n",
+			      stderr);
 			return GATE_USAGE;
 		}
 		control = argv[2];
@@ -66,7 +68,8 @@ int main(int argc, char **argv)
 	}
 	g = gate_connect(control);
 	if (!g) {
-		fprintf(stderr, "gate: no daemon at %s: %s\n", control, strerror(errno));
+		fprintf(stderr, "gate: no daemon at %s: %s\n", control,
+			strerror(errno));
 		return GATE_DEAD;
 	}
 	status = gate_stream(g, command, print, NULL);

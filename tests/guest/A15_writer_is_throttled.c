@@ -10,7 +10,8 @@
 
 SCENARIO(one_percent)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), g = OPEN(v, "g", O_RDWR | O_CREAT);
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT),
+	    g = OPEN(v, "g", O_RDWR | O_CREAT);
 
 	DO(v, TRUNCATE, g, 300 * PAGE);
 	if (kernel() != BEFORE)

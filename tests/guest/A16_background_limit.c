@@ -20,7 +20,7 @@ SCENARIO(unrelated_read_waits)
 	ASSERT_EQ(0, bdi_set("strict_limit", "0"));
 
 	GATE("hold write");
-	DO(u, STORE_EVERY, 0, 40, 'a', 2);	/* no two side by side: 40 WRITEs */
+	DO(u, STORE_EVERY, 0, 40, 'a', 2); /* no two side by side: 40 WRITEs */
 	DO(u, KICK, fd);
 	GATE("wait write 12");
 	settle(2);

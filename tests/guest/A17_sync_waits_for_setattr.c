@@ -16,7 +16,7 @@ SCENARIO(sync_hangs)
 
 	WRITEBACK_CACHE_OR_RETURN(u);
 	fd = OPEN(u, "f", O_RDWR | O_CREAT);
-	settle(1);	/* a time that differs from that of the creation */
+	settle(1); /* a time that differs from that of the creation */
 	GATE("hold setattr");
 	DO(u, WRITE, fd, 0, 1, 'a');
 	begin(v, SYNC);

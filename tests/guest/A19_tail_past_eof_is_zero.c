@@ -11,14 +11,16 @@
 
 #define EOF_AT 1024
 
-static void store_past_eof(struct __test_metadata *_metadata, struct user *user, int fd)
+static void store_past_eof(struct __test_metadata *_metadata, struct user *user,
+			   int fd)
 {
 	DO(user, TRUNCATE, fd, EOF_AT);
 	DO(user, STORE, 0, 'a');
 	DO(user, STORE_RANGE, EOF_AT, PAGE - EOF_AT, 'z');
 }
 
-static void expect_zeros(struct __test_metadata *_metadata, struct user *user, int fd)
+static void expect_zeros(struct __test_metadata *_metadata, struct user *user,
+			 int fd)
 {
 	EXPECT_DO(0, user, READ_COUNT, fd, EOF_AT, PAGE - EOF_AT);
 	DO(user, FSYNC, fd);

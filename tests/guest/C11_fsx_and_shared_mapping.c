@@ -18,14 +18,17 @@ SCENARIO(fsx)
 
 SCENARIO(fsx_by_two)
 {
-	EXPECT_EQ(0, RUN("fsx -q -N 200 --procs 2 --server " SERVER "/x " MOUNT "/x"));
+	EXPECT_EQ(0, RUN("fsx -q -N 200 --procs 2 --server " SERVER "/x " MOUNT
+			 "/x"));
 }
 
 SCENARIO(shared_mapping)
 {
 	/* 3: there is no shared writable mapping */
-	EXPECT_EQ(kernel() == BEFORE ? 3 : 0,
-		  RUN("shared-mapping -q -N 100 -s 512K --procs 3 --server " SERVER "/y " MOUNT "/y"));
+	EXPECT_EQ(
+		kernel() == BEFORE ? 3 : 0,
+		RUN("shared-mapping -q -N 100 -s 512K --procs 3 --server " SERVER
+		    "/y " MOUNT "/y"));
 }
 
 TEST_HARNESS_MAIN

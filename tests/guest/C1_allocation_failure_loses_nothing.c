@@ -24,7 +24,7 @@ SCENARIO(each_one_in_turn)
 		byte = nth % 64 + 1;
 		DO(u, STORE_EVERY, 0, 2, byte, 2);
 		DO(u, FAIL_NTH, nth);
-		do_(u, KICK, fd);	/* may tell of the failure, or not */
+		do_(u, KICK, fd); /* may tell of the failure, or not */
 		failed = do_(u, FAILED);
 		if (do_(u, FSYNC, fd))
 			continue;
@@ -33,7 +33,8 @@ SCENARIO(each_one_in_turn)
 				continue;
 			lost++;
 			if (kernel() != STOCK)
-				TH_LOG("lost: page %d, where allocation %d failed", page, nth);
+				TH_LOG("lost: page %d, where allocation %d failed",
+				       page, nth);
 		}
 	}
 	/* a temporary page and a request, at the least */
@@ -52,8 +53,13 @@ SCENARIO(whoever_writes_back)
 		const char *name;
 		enum action what;
 	} way[] = {
-		{ "fsync", FSYNC }, { "msync", MSYNC }, { "munmap", UNMAP }, { "close", CLOSE },
-		{ "truncate to more", TRUNCATE }, { "fallocate", FALLOCATE }, { "pwrite", WRITE },
+		{ "fsync", FSYNC },
+		{ "msync", MSYNC },
+		{ "munmap", UNMAP },
+		{ "close", CLOSE },
+		{ "truncate to more", TRUNCATE },
+		{ "fallocate", FALLOCATE },
+		{ "pwrite", WRITE },
 	};
 	int fd, spare, nth, byte, lost = 0;
 	bool failed;
@@ -94,16 +100,17 @@ SCENARIO(whoever_writes_back)
 			}
 			DO(u, FAIL_NTH, nth);
 			begin_args(u, way[i].what, arg);
-			told = finish(u);	/* may tell of the failure, or not */
+			told = finish(u); /* may tell of the failure, or not */
 			failed = do_(u, FAILED);
 			/* a sync that says 0 has done it, others leave it to the next one */
 			if (way[i].what != FSYNC && way[i].what != MSYNC)
 				told = do_(u, FSYNC, spare);
-			if (told == 0 &&
-			    (server_byte("f", 0) != byte || server_byte("f", PAGE) != byte)) {
+			if (told == 0 && (server_byte("f", 0) != byte ||
+					  server_byte("f", PAGE) != byte)) {
 				lost++;
 				if (kernel() != STOCK)
-					TH_LOG("lost by %s, where allocation %d failed", way[i].name, nth);
+					TH_LOG("lost by %s, where allocation %d failed",
+					       way[i].name, nth);
 			}
 			if (way[i].what != CLOSE)
 				DO(u, CLOSE, fd);

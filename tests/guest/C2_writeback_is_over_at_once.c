@@ -7,7 +7,7 @@
  */
 #include "scenario.h"
 
-#define DIRTY (1 << 4)		/* bits of /proc/kpageflags */
+#define DIRTY (1 << 4) /* bits of /proc/kpageflags */
 #define WRITEBACK (1 << 8)
 
 SCENARIO(flags_are_clear)
@@ -25,7 +25,7 @@ SCENARIO(flags_are_clear)
 	EXPECT_EQ(0, do_(u, PAGE_FLAGS, 0) & (DIRTY | WRITEBACK));
 	DO(u, KICK, fd);
 	DO(v, SYNC);
-	settle(60);	/* the flusher has come by, twice */
+	settle(60); /* the flusher has come by, twice */
 	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
 	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
 }

@@ -13,7 +13,7 @@ SCENARIO(until_answered)
 	DO(u, TRUNCATE, fd, 8 * PAGE);
 	MAP_OR_ENODEV(u, fd, 8 * PAGE);
 	GATE("hold write");
-	DO(u, STORE_EVERY, 0, 4, 'a', 2);	/* no two side by side: 4 WRITEs */
+	DO(u, STORE_EVERY, 0, 4, 'a', 2); /* no two side by side: 4 WRITEs */
 	EXPECT_EQ(0, vmstat("nr_writeback_temp"));
 	DO(u, KICK, fd);
 	GATE("wait write 4");

@@ -30,8 +30,10 @@ SCENARIO(cropped_or_dropped)
 	DO(w, SYNC);
 	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
 	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
-	EXPECT_EQ(1, GATE_NUMBER("count seen write off=%d-%d", PAGE, PAGE + 99));
-	EXPECT_EQ(0, GATE_NUMBER("count seen write off=%d-%d", PAGE + 100, 8 * PAGE));
+	EXPECT_EQ(1,
+		  GATE_NUMBER("count seen write off=%d-%d", PAGE, PAGE + 99));
+	EXPECT_EQ(0, GATE_NUMBER("count seen write off=%d-%d", PAGE + 100,
+				 8 * PAGE));
 	EXPECT_EQ(PAGE + 100, server_size("f"));
 	EXPECT_EQ('a', server_byte("f", PAGE));
 }

@@ -11,7 +11,8 @@
 
 SCENARIO(read_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), direct = OPEN(v, "f", O_RDONLY | O_DIRECT);
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT),
+	    direct = OPEN(v, "f", O_RDONLY | O_DIRECT);
 
 	DO(u, TRUNCATE, fd, PAGE);
 	MAP_OR_ENODEV(u, fd, PAGE);
@@ -34,7 +35,8 @@ SCENARIO(read_waits)
 
 SCENARIO(write_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), direct = OPEN(v, "f", O_RDWR | O_DIRECT);
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT),
+	    direct = OPEN(v, "f", O_RDWR | O_DIRECT);
 
 	DO(u, TRUNCATE, fd, 2 * PAGE);
 	MAP_OR_ENODEV(u, fd, 2 * PAGE);

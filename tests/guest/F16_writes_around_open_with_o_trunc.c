@@ -55,8 +55,9 @@ SCENARIO(write_queued)
 }
 
 /* What the commit was about: pages that write(2) left in the cache. */
-static void with_cached_writes(struct __test_metadata *_metadata, struct user *user,
-			       struct user *other, const char *options)
+static void with_cached_writes(struct __test_metadata *_metadata,
+			       struct user *user, struct user *other,
+			       const char *options)
 {
 	int fd, new;
 
@@ -85,7 +86,8 @@ static void with_cached_writes(struct __test_metadata *_metadata, struct user *u
 
 SCENARIO(cached_writes_and_the_daemon_truncates)
 {
-	with_cached_writes(_metadata, u, v, "-o writeback_cache,atomic_o_trunc");
+	with_cached_writes(_metadata, u, v,
+			   "-o writeback_cache,atomic_o_trunc");
 }
 
 SCENARIO(cached_writes_and_the_kernel_truncates)

@@ -15,7 +15,8 @@
 
 SCENARIO(dirty_source)
 {
-	int from = OPEN(u, "from", O_RDWR | O_CREAT), to = OPEN(u, "to", O_RDWR | O_CREAT);
+	int from = OPEN(u, "from", O_RDWR | O_CREAT),
+	    to = OPEN(u, "to", O_RDWR | O_CREAT);
 
 	DO(u, TRUNCATE, from, 2 * PAGE);
 	MAP_OR_ENODEV(u, from, 2 * PAGE);
@@ -27,7 +28,8 @@ SCENARIO(dirty_source)
 
 SCENARIO(source_in_flight)
 {
-	int from = OPEN(u, "from", O_RDWR | O_CREAT), to = OPEN(v, "to", O_RDWR | O_CREAT);
+	int from = OPEN(u, "from", O_RDWR | O_CREAT),
+	    to = OPEN(v, "to", O_RDWR | O_CREAT);
 	int other = OPEN(v, "from", O_RDONLY);
 
 	DO(u, TRUNCATE, from, PAGE);
@@ -66,7 +68,8 @@ SCENARIO(dirty_destination)
 
 SCENARIO(destination_in_flight)
 {
-	int from, to = OPEN(u, "to", O_RDWR | O_CREAT), other = OPEN(v, "to", O_RDWR);
+	int from, to = OPEN(u, "to", O_RDWR | O_CREAT),
+		  other = OPEN(v, "to", O_RDWR);
 
 	ASSERT_EQ(0, server_file("from", PAGE, 'f'));
 	from = OPEN(v, "from", O_RDONLY);
@@ -86,7 +89,8 @@ SCENARIO(destination_in_flight)
 
 SCENARIO(store_during_the_copy)
 {
-	int from, to = OPEN(u, "to", O_RDWR | O_CREAT), other = OPEN(v, "to", O_RDWR);
+	int from, to = OPEN(u, "to", O_RDWR | O_CREAT),
+		  other = OPEN(v, "to", O_RDWR);
 
 	ASSERT_EQ(0, server_file("from", PAGE, 'f'));
 	from = OPEN(v, "from", O_RDONLY);

@@ -31,8 +31,10 @@ static int lower_start(const char *options)
 
 	mkdir(LOWER, 0755);
 	mkdir("/srv/lower", 0755);
-	snprintf(command, sizeof(command), "fuse-daemon --source /srv/lower --control "
-		 "/run/lower.sock %s " LOWER, options);
+	snprintf(command, sizeof(command),
+		 "fuse-daemon --source /srv/lower --control "
+		 "/run/lower.sock %s " LOWER,
+		 options);
 	snprintf(limit, sizeof(limit), "%d", LIMIT_PAGES * PAGE);
 	return write_text("/proc/sys/vm/dirty_bytes", limit) ||
 	       bdi_set("max_ratio", "100") || bdi_set("strict_limit", "0") ||
@@ -41,7 +43,8 @@ static int lower_start(const char *options)
 
 static int lower_end(void)
 {
-	return umount2(LOWER, 0) || rmdir(LOWER) || system("rm -r /srv/lower") ||
+	return umount2(LOWER, 0) || rmdir(LOWER) ||
+	       system("rm -r /srv/lower") ||
 	       write_text("/proc/sys/vm/dirty_ratio", "20");
 }
 
@@ -93,7 +96,8 @@ SCENARIO(the_daemon_goes_on)
 		DO(u, MAP, fd, PAGES * PAGE);
 		begin(u, STORE_PAGES, 0, PAGES, 'a');
 		if (kernel() == STOCK)
-			EXPECT_TRUE(daemon_blocked_in("balance_dirty_pages", "D"));
+			EXPECT_TRUE(
+				daemon_blocked_in("balance_dirty_pages", "D"));
 		/* the lower daemon is slow, no more: all goes on when it does */
 		lower = gate_connect("/run/lower.sock");
 		ASSERT_EQ(GATE_OK, gate(lower, "release"));

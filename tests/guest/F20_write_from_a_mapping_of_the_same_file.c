@@ -54,7 +54,8 @@ SCENARIO(pages_that_are_not_cached)
 			DO(u, WRITE, fd, page * PAGE, PAGE, '0' + page);
 		MAP_OR_ENODEV(u, fd, 8 * PAGE);
 		DO(v, DROP_CACHES);
-		EXPECT_DO(3 * PAGE, u, WRITE_FROM_MAP, fd, to * PAGE + 100, 3 * PAGE, 2 * PAGE);
+		EXPECT_DO(3 * PAGE, u, WRITE_FROM_MAP, fd, to * PAGE + 100,
+			  3 * PAGE, 2 * PAGE);
 		DO(u, FSYNC, fd);
 		EXPECT_EQ('0' + to, server_byte("f", to * PAGE + 99));
 		/* a byte is copied once, from what its page was then */

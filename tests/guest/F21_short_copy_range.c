@@ -15,7 +15,8 @@
 
 SCENARIO(source_grown_in_the_cache)
 {
-	int from = OPEN(u, "from", O_RDWR | O_CREAT), to = OPEN(u, "to", O_RDWR | O_CREAT);
+	int from = OPEN(u, "from", O_RDWR | O_CREAT),
+	    to = OPEN(u, "to", O_RDWR | O_CREAT);
 
 	DO(u, WRITE, from, 0, 1, 'f');
 	DO(u, FSYNC, from);

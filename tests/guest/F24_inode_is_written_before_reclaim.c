@@ -41,7 +41,8 @@ static long change_times(char *map, const long arg[4])
 		return -errno;
 	if (arg[0] == 3 && fallocate(fd, 0, 0, 2 * PAGE))
 		err = -errno;
-	if (arg[0] == 4 && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE))
+	if (arg[0] == 4 &&
+	    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE))
 		err = -errno;
 	close(fd);
 	return err;

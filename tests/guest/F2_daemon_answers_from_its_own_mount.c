@@ -35,7 +35,7 @@
 
 static int dev;
 static char *mapping;
-static volatile pid_t *server;	/* the thread that answers, for the test to know */
+static volatile pid_t *server; /* the thread that answers, for the test to know */
 
 static void reply(uint64_t unique, int error, const void *data, size_t len)
 {
@@ -73,7 +73,8 @@ static void *serve(void *unused)
 		.minor = FUSE_KERNEL_MINOR_VERSION,
 		.max_write = PAGE,
 	};
-	struct fuse_entry_out entry = { .nodeid = FILE_NODE, .attr = attr_of(FILE_NODE) };
+	struct fuse_entry_out entry = { .nodeid = FILE_NODE,
+					.attr = attr_of(FILE_NODE) };
 	struct fuse_open_out opened = { .open_flags = FOPEN_KEEP_CACHE };
 	struct fuse_attr_out attr;
 
@@ -87,7 +88,8 @@ static void *serve(void *unused)
 			reply(in->unique, 0, &entry, sizeof(entry));
 			break;
 		case FUSE_GETATTR:
-			attr = (struct fuse_attr_out){ .attr = attr_of(in->nodeid) };
+			attr = (struct fuse_attr_out){ .attr = attr_of(
+							       in->nodeid) };
 			reply(in->unique, 0, &attr, sizeof(attr));
 			break;
 		case FUSE_OPEN:
@@ -100,7 +102,8 @@ static void *serve(void *unused)
 		case FUSE_BATCH_FORGET:
 			break;
 		default:
-			reply(in->unique, in->opcode == FUSE_FLUSH ? 0 : -ENOSYS, NULL, 0);
+			reply(in->unique,
+			      in->opcode == FUSE_FLUSH ? 0 : -ENOSYS, NULL, 0);
 		}
 	}
 	return unused;
@@ -114,7 +117,8 @@ static void __attribute__((noreturn)) tricky_daemon(void)
 	int fd;
 
 	dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", dev);
+	snprintf(options, sizeof(options),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0", dev);
 	mkdir(TRICKY, 0755);
 	if (dev < 0 || mount("tricky", TRICKY, "fuse", 0, options) ||
 	    pthread_create(&thread, NULL, serve, NULL))
@@ -141,7 +145,8 @@ static pid_t tricky(struct __test_metadata *_metadata)
 {
 	pid_t pid;
 
-	server = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	server = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid = fork();
 	if (!pid)
 		tricky_daemon();

@@ -25,7 +25,8 @@ static int memory_group_v1(pid_t pid)
 	char text[16];
 
 	mkdir("/run/memory", 0755);
-	if (mount("memory", "/run/memory", "cgroup", 0, "memory") && errno != EBUSY)
+	if (mount("memory", "/run/memory", "cgroup", 0, "memory") &&
+	    errno != EBUSY)
 		return errno;
 	if (mkdir(GROUP, 0755) && errno != EEXIST)
 		return errno;
@@ -72,7 +73,8 @@ SCENARIO(reclaim_inside_write)
 	EXPECT_EQ(PAGES, vmstat("nr_writeback_temp"));
 
 	/* from now on 2 MiB more have no room beside them */
-	snprintf(limit, sizeof(limit), "%ld", group_knob("memory.usage_in_bytes") + (1 << 20));
+	snprintf(limit, sizeof(limit), "%ld",
+		 group_knob("memory.usage_in_bytes") + (1 << 20));
 	ASSERT_EQ(0, write_text(GROUP "/memory.limit_in_bytes", limit));
 	EXPECT_EQ(0, group_knob("memory.failcnt"));
 	GATE("allocate 2 write");

@@ -22,7 +22,8 @@ static void change(struct __test_metadata *_metadata, struct user *user, int fd)
 
 	DO(user, PUNCH, fd, PAGE + 100, 2 * PAGE);
 	DO(user, FALLOCATE, fd, FALLOC_FL_ZERO_RANGE, 4 * PAGE, PAGE + 1);
-	EXPECT_DO(2 * PAGE, user, COPY_RANGE, g, 0, fd, 5 * PAGE + 10, 2 * PAGE);
+	EXPECT_DO(2 * PAGE, user, COPY_RANGE, g, 0, fd, 5 * PAGE + 10,
+		  2 * PAGE);
 }
 
 SCENARIO(read)
@@ -35,7 +36,8 @@ SCENARIO(read)
 	EXPECT_DO(PAGES * PAGE, u, READ_COUNT, fd, 0, PAGES * PAGE);
 	change(_metadata, u, fd);
 	for (int dropped = 0; dropped < 2; dropped++) {
-		EXPECT_DO((PAGES - 3) * PAGE - 1, u, READ_COUNT, fd, 0, PAGES * PAGE);
+		EXPECT_DO((PAGES - 3) * PAGE - 1, u, READ_COUNT, fd, 0,
+			  PAGES * PAGE);
 		for (int at = 0; at < PAGES * PAGE; at += 512)
 			EXPECT_DO(server_byte("f", at), u, READ, fd, at);
 		DO(v, DROP_CACHES);

@@ -14,10 +14,11 @@
 #include "scenario.h"
 
 /* The daemon has looked at the size; meanwhile the file grows; then its reply comes. */
-static void grow(struct __test_metadata *_metadata, struct user *user, struct user *other,
-		 int way)
+static void grow(struct __test_metadata *_metadata, struct user *user,
+		 struct user *other, int way)
 {
-	int fd = OPEN(user, "f", O_RDWR | O_CREAT | O_TRUNC), stat = OPEN(other, "f", O_RDONLY);
+	int fd = OPEN(user, "f", O_RDWR | O_CREAT | O_TRUNC),
+	    stat = OPEN(other, "f", O_RDONLY);
 
 	DO(user, TRUNCATE, fd, PAGE);
 	MAP_OR_ENODEV(user, fd, 4 * PAGE);

@@ -15,7 +15,8 @@
  * @user has page 0 of f dirty and in flight, @g's READ is held, its target is that page.
  * In the end the page is clean, and will be dirty when READ is released.
  */
-static void in_flight(struct __test_metadata *_metadata, struct user *user, int f, int g)
+static void in_flight(struct __test_metadata *_metadata, struct user *user,
+		      int f, int g)
 {
 	GATE("hold read file=g");
 	GATE("hold write");

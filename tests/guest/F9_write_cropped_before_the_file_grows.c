@@ -36,7 +36,8 @@ SCENARIO(cut_and_grown)
 	EXPECT_RESULT(0, v);
 
 	DO(u, FSYNC, fd);
-	EXPECT_EQ(0, GATE_NUMBER("count seen writepage off=%d-%d", PAGE + 100, 8 * PAGE));
+	EXPECT_EQ(0, GATE_NUMBER("count seen writepage off=%d-%d", PAGE + 100,
+				 8 * PAGE));
 	EXPECT_EQ(8 * PAGE + 1, server_size("f"));
 	EXPECT_EQ('a', server_byte("f", PAGE + 99));
 	for (int at = PAGE + 100; at < 8 * PAGE; at += 200)

@@ -9,7 +9,7 @@ SCENARIO(malformed_commands)
 {
 	static const struct {
 		const char *command;
-		const char *names;	/* a word that the message must contain */
+		const char *names; /* a word that the message must contain */
 	} wrong[] = {
 		{ "", "empty" },
 		{ "hold", "opcode" },
@@ -56,7 +56,8 @@ SCENARIO(malformed_commands)
 		}
 		EXPECT_NE(NULL, strstr(gate_text(daemon_gate), wrong[i].names))
 		{
-			TH_LOG("gate %s: %s", wrong[i].command, gate_text(daemon_gate));
+			TH_LOG("gate %s: %s", wrong[i].command,
+			       gate_text(daemon_gate));
 		}
 	}
 	EXPECT_EQ(GATE_REFUSED, gate(daemon_gate, "remove 99"));
@@ -79,16 +80,25 @@ SCENARIO(nobody_there)
 	EXPECT_EQ(ENOENT, errno);
 	EXPECT_EQ(GATE_DEAD, gate(NULL, "ping"));
 	EXPECT_EQ(-1, gate_number(NULL));
-	EXPECT_EQ(3, WEXITSTATUS(system("gate --control /run/no-such-socket ping 2>/dev/null")));
+	EXPECT_EQ(
+		3,
+		WEXITSTATUS(system(
+			"gate --control /run/no-such-socket ping 2>/dev/null")));
 	EXPECT_EQ(2, WEXITSTATUS(system("gate --colour 2>/dev/null")));
 	EXPECT_EQ(2, WEXITSTATUS(system("gate hold wirte 2>/dev/null")));
-	EXPECT_EQ(4, WEXITSTATUS(system("gate wait write timeout=1 2>/dev/null")));
+	EXPECT_EQ(4,
+		  WEXITSTATUS(system("gate wait write timeout=1 2>/dev/null")));
 	EXPECT_EQ(0, WEXITSTATUS(system("gate help >/dev/null")));
-	EXPECT_EQ(2, WEXITSTATUS(system("fuse-daemon -o colour=red /mnt 2>/dev/null")));
-	EXPECT_EQ(2, WEXITSTATUS(system("fuse-daemon -o max_write=1 /mnt 2>/dev/null")));
-	EXPECT_EQ(2, WEXITSTATUS(system("fuse-daemon --gate 'hold wirte' /mnt 2>/dev/null")));
+	EXPECT_EQ(2, WEXITSTATUS(system(
+			     "fuse-daemon -o colour=red /mnt 2>/dev/null")));
+	EXPECT_EQ(2, WEXITSTATUS(system(
+			     "fuse-daemon -o max_write=1 /mnt 2>/dev/null")));
+	EXPECT_EQ(2,
+		  WEXITSTATUS(system(
+			  "fuse-daemon --gate 'hold wirte' /mnt 2>/dev/null")));
 	EXPECT_EQ(2, WEXITSTATUS(system("fuse-daemon 2>/dev/null")));
-	EXPECT_EQ(1, WEXITSTATUS(system("fuse-daemon /no/such/place 2>/dev/null")));
+	EXPECT_EQ(1, WEXITSTATUS(
+			     system("fuse-daemon /no/such/place 2>/dev/null")));
 	/* one is there already, with this socket */
 	EXPECT_EQ(1, WEXITSTATUS(system("fuse-daemon /mnt 2>/dev/null")));
 }

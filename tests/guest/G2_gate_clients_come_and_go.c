@@ -10,7 +10,8 @@
 SCENARIO(two_at_once)
 {
 	struct gate *other = gate_connect(NULL);
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), fd2 = OPEN(v, "g", O_RDWR | O_CREAT);
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT),
+	    fd2 = OPEN(v, "g", O_RDWR | O_CREAT);
 
 	ASSERT_NE(NULL, other);
 	EXPECT_EQ(GATE_OK, gate(other, "hold write file=f"));
@@ -32,17 +33,19 @@ SCENARIO(two_at_once)
 
 SCENARIO(the_one_who_held_dies)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), fd2 = OPEN(v, "g", O_RDWR | O_CREAT);
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT),
+	    fd2 = OPEN(v, "g", O_RDWR | O_CREAT);
 	pid_t pid = fork();
 	struct gate *g;
 
 	if (!pid) {
 		g = gate_connect(NULL);
 		gate(g, "hold write");
-		gate(g, "wait write 7");	/* dies in this */
+		gate(g, "wait write 7"); /* dies in this */
 		_exit(0);
 	}
-	EXPECT_SOON(GATE_OK, strlen((gate(daemon_gate, "rules"), gate_output(daemon_gate))) == 0);
+	EXPECT_SOON(GATE_OK, strlen((gate(daemon_gate, "rules"),
+				     gate_output(daemon_gate))) == 0);
 	begin(u, WRITE, fd, 0, 1, 'a');
 	GATE("wait write");
 	kill(pid, SIGKILL);

@@ -38,7 +38,8 @@ SCENARIO(hold_before_and_after)
 
 SCENARIO(only_what_matches)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), g = OPEN(u, "g", O_RDWR | O_CREAT);
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT),
+	    g = OPEN(u, "g", O_RDWR | O_CREAT);
 
 	GATE("fail EIO write file=f off=10-19 nth=2");
 	EXPECT_DO(1, u, WRITE, g, 10, 1, 'a');

@@ -24,36 +24,58 @@ static int look_around(void)
 	DIR *dir;
 	int fd, n;
 
-#define TRY(what) do { if (!(what)) { perror("# " #what); return __LINE__; } } while (0)
+#define TRY(what)                           \
+	do {                                \
+		if (!(what)) {              \
+			perror("# " #what); \
+			return __LINE__;    \
+		}                           \
+	} while (0)
 	TRY(!chdir(MOUNT));
 	TRY(!mkdir("d", 0750));
-	TRY(!stat("d", &st) && S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0750);
+	TRY(!stat("d", &st) && S_ISDIR(st.st_mode) &&
+	    (st.st_mode & 0777) == 0750);
 	TRY((fd = open("d/a", O_RDWR | O_CREAT | O_EXCL, 0640)) >= 0);
-	TRY(open("d/a", O_RDWR | O_CREAT | O_EXCL, 0640) < 0 && errno == EEXIST);
+	TRY(open("d/a", O_RDWR | O_CREAT | O_EXCL, 0640) < 0 &&
+	    errno == EEXIST);
 	TRY(write(fd, "hello", 5) == 5);
 	TRY(!chmod("d/a", 0600) && !chown("d/a", 1, 2));
-	TRY(!fstat(fd, &st) && st.st_uid == 1 && st.st_gid == 2 && (st.st_mode & 0777) == 0600);
+	TRY(!fstat(fd, &st) && st.st_uid == 1 && st.st_gid == 2 &&
+	    (st.st_mode & 0777) == 0600);
 	TRY(!rename("d/a", "b") && stat("d/a", &st) && errno == ENOENT);
-	TRY(!link("b", "c") && !stat("c", &st) && st.st_nlink == 2 && st.st_size == 5);
+	TRY(!link("b", "c") && !stat("c", &st) && st.st_nlink == 2 &&
+	    st.st_size == 5);
 	TRY(!symlink("b", "s") && readlink("s", buf, sizeof(buf)) == 1);
 	TRY(!renameat2(AT_FDCWD, "c", AT_FDCWD, "s", RENAME_EXCHANGE));
 	TRY(!lstat("c", &st) && S_ISLNK(st.st_mode));
 	TRY(!mkfifo("p", 0644) && !stat("p", &st) && S_ISFIFO(st.st_mode));
 	TRY(!setxattr("b", "user.x", "value", 5, 0));
-	TRY(getxattr("b", "user.x", NULL, 0) == 5 && getxattr("b", "user.x", buf, 300) == 5);
+	TRY(getxattr("b", "user.x", NULL, 0) == 5 &&
+	    getxattr("b", "user.x", buf, 300) == 5);
 	TRY(listxattr("b", buf, sizeof(buf)) == 7 && !strcmp(buf, "user.x"));
-	TRY(!removexattr("b", "user.x") && getxattr("b", "user.x", buf, 300) < 0);
-	TRY(!fallocate(fd, 0, 0, 3 * PAGE) && !fstat(fd, &st) && st.st_size == 3 * PAGE);
-	TRY(pwrite(fd, "x", 1, PAGE) == 1 && pwrite(fd, "x", 1, 2 * PAGE) == 1 && !fsync(fd));
-	TRY(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, PAGE));
-	TRY(lseek(fd, 0, SEEK_HOLE) == PAGE && lseek(fd, PAGE, SEEK_DATA) == 2 * PAGE);
+	TRY(!removexattr("b", "user.x") &&
+	    getxattr("b", "user.x", buf, 300) < 0);
+	TRY(!fallocate(fd, 0, 0, 3 * PAGE) && !fstat(fd, &st) &&
+	    st.st_size == 3 * PAGE);
+	TRY(pwrite(fd, "x", 1, PAGE) == 1 &&
+	    pwrite(fd, "x", 1, 2 * PAGE) == 1 && !fsync(fd));
+	TRY(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE,
+		       PAGE));
+	TRY(lseek(fd, 0, SEEK_HOLE) == PAGE &&
+	    lseek(fd, PAGE, SEEK_DATA) == 2 * PAGE);
 	TRY(!fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 4 * PAGE));
-	TRY(pread(fd, buf, 1, 0) == 1 && !buf[0] && !fstat(fd, &st) && st.st_size == 4 * PAGE);
+	TRY(pread(fd, buf, 1, 0) == 1 && !buf[0] && !fstat(fd, &st) &&
+	    st.st_size == 4 * PAGE);
 	TRY(!statvfs(".", &fs) && fs.f_blocks);
-	TRY(!fsync(fd) && !utimensat(AT_FDCWD, "b", (struct timespec[]){ { 5, 6 }, { 7, 8 } }, 0));
-	TRY(!stat("b", &st) && st.st_mtim.tv_sec == 7 && st.st_mtim.tv_nsec == 8);
-	TRY(unlink("d") && rmdir("b") && !rmdir("d") && !unlink("c") && !unlink("s") && !unlink("p"));
-	TRY(!unlink("b") && !fstat(fd, &st) && !st.st_nlink && pread(fd, buf, 1, 0) == 1);
+	TRY(!fsync(fd) &&
+	    !utimensat(AT_FDCWD, "b", (struct timespec[]){ { 5, 6 }, { 7, 8 } },
+		       0));
+	TRY(!stat("b", &st) && st.st_mtim.tv_sec == 7 &&
+	    st.st_mtim.tv_nsec == 8);
+	TRY(unlink("d") && rmdir("b") && !rmdir("d") && !unlink("c") &&
+	    !unlink("s") && !unlink("p"));
+	TRY(!unlink("b") && !fstat(fd, &st) && !st.st_nlink &&
+	    pread(fd, buf, 1, 0) == 1);
 	TRY(!close(fd));
 	/* a directory that needs more than one READDIR */
 	TRY(!mkdir("many", 0755) && !chdir("many"));
@@ -81,7 +103,8 @@ static int lock_and_wait(bool posix)
 	if (!pid) {
 		fd = open(MOUNT "/lock", O_RDWR);
 		fl.l_start = 15;
-		TRY(posix ? fcntl(fd, F_SETLK, &fl) : flock(fd, LOCK_EX | LOCK_NB));
+		TRY(posix ? fcntl(fd, F_SETLK, &fl) :
+			    flock(fd, LOCK_EX | LOCK_NB));
 		_exit(posix ? fcntl(fd, F_SETLKW, &fl) : flock(fd, LOCK_EX));
 	}
 	settle(5);

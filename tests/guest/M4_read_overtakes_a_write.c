@@ -9,8 +9,8 @@
  */
 #include "scenario.h"
 
-static void write_in_flight(struct __test_metadata *_metadata, struct user *user,
-			    struct user *other, int fd)
+static void write_in_flight(struct __test_metadata *_metadata,
+			    struct user *user, struct user *other, int fd)
 {
 	DO(user, STORE, 0, 'b');
 	DO(user, KICK, fd);
@@ -69,7 +69,8 @@ SCENARIO(fault_without_readahead_gets_the_new_data)
 	DO(u, MAP, fd, PAGE);
 	DO(u, NO_READAHEAD);
 	begin(u, LOAD, 0);
-	EXPECT_BLOCKED(u, kernel() == STOCK ? "fuse_read_folio" : "fuse_do_readpage");
+	EXPECT_BLOCKED(u, kernel() == STOCK ? "fuse_read_folio" :
+					      "fuse_do_readpage");
 	EXPECT_EQ(0, GATE_NUMBER("count seen read"));
 	GATE("release");
 	EXPECT_RESULT('b', u);

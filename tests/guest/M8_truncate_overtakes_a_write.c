@@ -18,7 +18,7 @@ SCENARIO(write_in_flight)
 	GATE("wait write");
 
 	begin(u, TRUNCATE, fd, 0);
-	settle(5);	/* time for SETATTR to go first, if it can */
+	settle(5); /* time for SETATTR to go first, if it can */
 	GATE("release");
 	EXPECT_RESULT(0, u);
 	EXPECT_EQ(0, server_size("f"));

@@ -12,7 +12,7 @@
 
 static const struct {
 	const char *rule;
-	int patched, stock;	/* what fsync says */
+	int patched, stock; /* what fsync says */
 } answer[] = {
 	{ "fail EIO write times=1", EIO, EIO },
 	{ "fail ENOSPC write times=1", ENOSPC, ENOSPC },
@@ -30,7 +30,8 @@ static const struct {
 SCENARIO(while_a_truncation_waits)
 {
 	for (unsigned int i = 0; i < sizeof(answer) / sizeof(*answer); i++) {
-		int expected = kernel() == STOCK ? answer[i].stock : answer[i].patched;
+		int expected = kernel() == STOCK ? answer[i].stock :
+						   answer[i].patched;
 		int fd = OPEN(u, "f", O_RDWR | O_CREAT | O_TRUNC);
 		int other = OPEN(v, "f", O_RDWR);
 		long told;
@@ -59,7 +60,7 @@ SCENARIO(while_a_truncation_waits)
 		EXPECT_EQ('b', server_byte("f", PAGE));
 		DO(u, UNMAP);
 		DO(u, CLOSE, fd);
-		EXPECT_NE(-ETIME, do_(v, CLOSE, other));	/* tells, too */
+		EXPECT_NE(-ETIME, do_(v, CLOSE, other)); /* tells, too */
 	}
 }
 

@@ -9,7 +9,7 @@
 #include "scenario.h"
 
 /* One stores and calls fsync, another truncates meanwhile; the daemon dies by @rule. */
-static void dies(struct __test_metadata *_metadata, FIXTURE_DATA(fuse) *self,
+static void dies(struct __test_metadata *_metadata, FIXTURE_DATA(fuse) * self,
 		 const char *rule, bool at_server)
 {
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);

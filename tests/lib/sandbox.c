@@ -25,12 +25,12 @@
 struct sandbox {
 	int users;
 	struct user *user[MAX_USERS];
-	long dirty, writeback, temp;	/* of the guest, before */
+	long dirty, writeback, temp; /* of the guest, before */
 };
 
 struct gate *daemon_gate;
 static pid_t pid_of_daemon;
-static char device[32];		/* the mount's "major:minor" */
+static char device[32]; /* the mount's "major:minor" */
 
 void settle(double seconds)
 {
@@ -103,7 +103,8 @@ static long field(const char *text, const char *name)
 	const char *p;
 
 	for (p = text; (p = strstr(p, name)) != NULL; p += len)
-		if ((p == text || p[-1] == '\n') && (p[len] == ' ' || p[len] == ':'))
+		if ((p == text || p[-1] == '\n') &&
+		    (p[len] == ' ' || p[len] == ':'))
 			return strtol(p + len + 1, NULL, 10);
 	return -1;
 }
@@ -138,15 +139,17 @@ long bdi_get(const char *knob)
 	char path[80], text[64];
 
 	snprintf(path, sizeof(path), "/sys/class/bdi/%s/%s", device, knob);
-	return read_text(path, text, sizeof(text)) > 0 ? strtol(text, NULL, 10) : -1;
+	return read_text(path, text, sizeof(text)) > 0 ?
+		       strtol(text, NULL, 10) :
+		       -1;
 }
 
 static const char *connection(const char *file)
 {
 	static char path[80];
 
-	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%s/%s", strchr(device, ':') + 1,
-		 file);
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%s/%s",
+		 strchr(device, ':') + 1, file);
 	return path;
 }
 
@@ -154,8 +157,10 @@ long waiting(void)
 {
 	char text[64];
 
-	return *device && read_text(connection("waiting"), text, sizeof(text)) > 0 ?
-	       strtol(text, NULL, 10) : -1;
+	return *device && read_text(connection("waiting"), text, sizeof(text)) >
+				       0 ?
+		       strtol(text, NULL, 10) :
+		       -1;
 }
 
 int abort_connection(void)
@@ -168,7 +173,8 @@ int memory_group(pid_t pid)
 	char text[16];
 	int err;
 
-	if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) && errno != EBUSY)
+	if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) &&
+	    errno != EBUSY)
 		return errno;
 	err = write_text("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	if (err)
@@ -200,7 +206,8 @@ bool fault_injection(void)
 	char path[100];
 
 	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", knobs[i][0]);
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s",
+			 knobs[i][0]);
 		if (write_text(path, knobs[i][1]))
 			return false;
 	}
@@ -209,18 +216,18 @@ bool fault_injection(void)
 
 void console_quiet(bool quiet)
 {
-	klogctl(8, NULL, quiet ? 1 : 7);	/* SYSLOG_ACTION_CONSOLE_LEVEL */
+	klogctl(8, NULL, quiet ? 1 : 7); /* SYSLOG_ACTION_CONSOLE_LEVEL */
 }
 
 bool kernel_log_has(const char *text)
 {
-	size_t size = klogctl(10, NULL, 0);	/* SYSLOG_ACTION_SIZE_BUFFER */
+	size_t size = klogctl(10, NULL, 0); /* SYSLOG_ACTION_SIZE_BUFFER */
 	char *log = calloc(1, size + 1);
 	bool has;
 
 	if (!log)
 		abort();
-	klogctl(3, log, size);			/* SYSLOG_ACTION_READ_ALL */
+	klogctl(3, log, size); /* SYSLOG_ACTION_READ_ALL */
 	has = strstr(log, text);
 	free(log);
 	return has;
@@ -243,7 +250,8 @@ static void where(const char *task, char *buf, size_t size)
 	len = snprintf(buf, size, "%c", state);
 	snprintf(path, sizeof(path), "%s/stack", task);
 	read_text(path, text, sizeof(text));
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		p = strstr(line, "] ");
 		p = p ? p + 2 : line;
 		end = strchr(p, '+');
@@ -261,7 +269,8 @@ static bool is_in(const char *task, const char *function, const char *states)
 	where(task, text, sizeof(text));
 	if (!strchr(states, text[0]))
 		return false;
-	for (p = strtok_r(text + 1, " ", &save); p; p = strtok_r(NULL, " ", &save))
+	for (p = strtok_r(text + 1, " ", &save); p;
+	     p = strtok_r(NULL, " ", &save))
 		if (!strcmp(p, function))
 			return true;
 	return false;
@@ -295,8 +304,10 @@ bool daemon_blocked_in(const char *function, const char *states)
 		snprintf(path, sizeof(path), "/proc/%d/task", pid_of_daemon);
 		dir = opendir(path);
 		while (dir && !found && (d = readdir(dir)) != NULL) {
-			snprintf(path, sizeof(path), "/proc/%d/task/%s", pid_of_daemon, d->d_name);
-			found = d->d_name[0] != '.' && is_in(path, function, states);
+			snprintf(path, sizeof(path), "/proc/%d/task/%s",
+				 pid_of_daemon, d->d_name);
+			found = d->d_name[0] != '.' &&
+				is_in(path, function, states);
 		}
 		if (dir)
 			closedir(dir);
@@ -320,8 +331,10 @@ static bool find_mount(void)
 
 	read_text("/proc/self/mountinfo", text, sizeof(text));
 	*device = 0;
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (sscanf(line, "%*d %*d %31s %*s %255s", dev, path) == 2 && !strcmp(path, MOUNT))
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		if (sscanf(line, "%*d %*d %31s %*s %255s", dev, path) == 2 &&
+		    !strcmp(path, MOUNT))
 			strcpy(device, dev);
 	return *device;
 }
@@ -335,11 +348,12 @@ const char *daemon_start(const char *options)
 	mkdir(SERVER, 0755);
 	mkdir(MOUNT, 0755);
 	/* returns when it is mounted */
-	snprintf(command, sizeof(command), "exec fuse-daemon --source " SERVER " %s " MOUNT,
-		 options);
+	snprintf(command, sizeof(command),
+		 "exec fuse-daemon --source " SERVER " %s " MOUNT, options);
 	status = system(command);
 	if (status) {
-		snprintf(error, sizeof(error), "fuse-daemon %s: status %#x", options, status);
+		snprintf(error, sizeof(error), "fuse-daemon %s: status %#x",
+			 options, status);
 		return error;
 	}
 	if (!find_mount())
@@ -411,7 +425,8 @@ int server_file(const char *name, size_t size, int byte)
 
 /* ---- before and after ---- */
 
-struct sandbox *sandbox_start(const char *options, int users, const char **error)
+struct sandbox *sandbox_start(const char *options, int users,
+			      const char **error)
 {
 	struct sandbox *sb = calloc(1, sizeof(*sb));
 
@@ -479,7 +494,8 @@ static bool bdi_at_rest(const struct sandbox *sb)
 
 static bool guest_at_rest(const struct sandbox *sb)
 {
-	return vmstat("nr_dirty") == sb->dirty && vmstat("nr_writeback") == sb->writeback &&
+	return vmstat("nr_dirty") == sb->dirty &&
+	       vmstat("nr_writeback") == sb->writeback &&
 	       vmstat("nr_writeback_temp") == sb->temp;
 }
 
@@ -491,7 +507,8 @@ static void add(char **list, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (asprintf(&p, "%s%s%s", *list ? *list : "", *list ? "; " : "", text) < 0)
+	if (asprintf(&p, "%s%s%s", *list ? *list : "", *list ? "; " : "",
+		     text) < 0)
 		abort();
 	free(*list);
 	*list = p;
@@ -519,7 +536,8 @@ char *sandbox_end(struct sandbox *sb)
 	gate(daemon_gate, "release");
 	if (gate(daemon_gate, "count overlaps writepage") == GATE_OK &&
 	    gate_number(daemon_gate) != 0)
-		add(&wrong, "%ld WRITEs came while a WRITE of the same cached page was in flight",
+		add(&wrong,
+		    "%ld WRITEs came while a WRITE of the same cached page was in flight",
 		    gate_number(daemon_gate));
 	clean = users_end(sb) && in_child(do_sync, LIMIT);
 	if (!clean) {
@@ -529,8 +547,9 @@ char *sandbox_end(struct sandbox *sb)
 	}
 	for (int i = 0; i < sb->users; i++)
 		if (!user_gone(sb->user[i]))
-			add(&wrong, "user %d hangs for ever, abort does not free it: %s", i,
-			    user_where(sb->user[i]));
+			add(&wrong,
+			    "user %d hangs for ever, abort does not free it: %s",
+			    i, user_where(sb->user[i]));
 	if (!clean && !wrong)
 		add(&wrong, "sync(2) hangs for ever");
 	if (!soon(bdi_at_rest, sb))
@@ -551,9 +570,11 @@ char *sandbox_end(struct sandbox *sb)
 		daemon_kill();
 	}
 	if (!soon(guest_at_rest, sb))
-		add(&wrong, "at rest: nr_dirty %ld (was %ld), nr_writeback %ld (%ld), "
-		    "nr_writeback_temp %ld (%ld)", vmstat("nr_dirty"), sb->dirty,
-		    vmstat("nr_writeback"), sb->writeback, vmstat("nr_writeback_temp"), sb->temp);
+		add(&wrong,
+		    "at rest: nr_dirty %ld (was %ld), nr_writeback %ld (%ld), "
+		    "nr_writeback_temp %ld (%ld)",
+		    vmstat("nr_dirty"), sb->dirty, vmstat("nr_writeback"),
+		    sb->writeback, vmstat("nr_writeback_temp"), sb->temp);
 	free(sb);
 	return wrong;
 }

@@ -47,42 +47,42 @@ int kernel(void);
  * that open_file() gave. Each returns what the system call does, or -errno.
  */
 enum action {
-	CLOSE,			/* fd */
-	READ,			/* fd, offset: the byte there, -ENODATA past EOF */
-	READ_COUNT,		/* fd, offset, length: how many bytes there are not 0 */
-	WRITE,			/* fd, offset, length, byte */
-	TRUNCATE,		/* fd, size */
-	FALLOCATE,		/* fd, mode, offset, length */
-	FSYNC,			/* fd */
-	FDATASYNC,		/* fd */
-	SYNC,			/* sync(2) */
-	SYNCFS,			/* fd */
-	KICK,			/* fd: start writing back, wait for nothing */
-	MAP,			/* fd, length: shared, writable, instead of the last */
+	CLOSE, /* fd */
+	READ, /* fd, offset: the byte there, -ENODATA past EOF */
+	READ_COUNT, /* fd, offset, length: how many bytes there are not 0 */
+	WRITE, /* fd, offset, length, byte */
+	TRUNCATE, /* fd, size */
+	FALLOCATE, /* fd, mode, offset, length */
+	FSYNC, /* fd */
+	FDATASYNC, /* fd */
+	SYNC, /* sync(2) */
+	SYNCFS, /* fd */
+	KICK, /* fd: start writing back, wait for nothing */
+	MAP, /* fd, length: shared, writable, instead of the last */
 	UNMAP,
-	NO_READAHEAD,		/* of the mapping: each fault reads one page */
-	STORE,			/* offset in the mapping, byte */
-	STORE_RANGE,		/* offset, length, byte: every byte of it */
-	STORE_PAGES,		/* first page, number, byte: the first byte of each page */
-	STORE_EVERY,		/* first page, number, byte, step: each step-th page */
-	LOAD,			/* offset in the mapping: the byte there */
-	LOAD_COUNT,		/* offset, length: how many bytes there are not 0 */
-	WRITE_FROM_MAP,		/* fd, offset, length, offset in the mapping: write(2) from there */
-	CHMOD,			/* fd, mode */
-	MSYNC,			/* offset, length */
-	AIO_READ,		/* fd, offset, length: into the mapping; 0 once submitted */
-	AIO_WAIT,		/* the result of that */
-	COPY_RANGE,		/* fd in, offset in, fd out, offset out, length */
-	PUNCH,			/* fd, offset, length */
-	SIZE,			/* fd: by fstat(2) */
+	NO_READAHEAD, /* of the mapping: each fault reads one page */
+	STORE, /* offset in the mapping, byte */
+	STORE_RANGE, /* offset, length, byte: every byte of it */
+	STORE_PAGES, /* first page, number, byte: the first byte of each page */
+	STORE_EVERY, /* first page, number, byte, step: each step-th page */
+	LOAD, /* offset in the mapping: the byte there */
+	LOAD_COUNT, /* offset, length: how many bytes there are not 0 */
+	WRITE_FROM_MAP, /* fd, offset, length, offset in the mapping: write(2) from there */
+	CHMOD, /* fd, mode */
+	MSYNC, /* offset, length */
+	AIO_READ, /* fd, offset, length: into the mapping; 0 once submitted */
+	AIO_WAIT, /* the result of that */
+	COPY_RANGE, /* fd in, offset in, fd out, offset out, length */
+	PUNCH, /* fd, offset, length */
+	SIZE, /* fd: by fstat(2) */
 	DROP_CACHES,
-	COMPACT,		/* compact all memory */
-	RECLAIM,		/* kB: from the memory group, as memory pressure would */
-	PAGE_FLAGS,		/* offset in the mapping: that page's bits in /proc/kpageflags */
-	FAIL_NTH,		/* n: in the next action, the n-th allocation fails */
-	FAILED,			/* did it? 0: there were less than n */
-	UMOUNT_FORCE,		/* umount2(MNT_FORCE) the mount */
-	CALL,			/* a call_fn of the test's own, and what it is given */
+	COMPACT, /* compact all memory */
+	RECLAIM, /* kB: from the memory group, as memory pressure would */
+	PAGE_FLAGS, /* offset in the mapping: that page's bits in /proc/kpageflags */
+	FAIL_NTH, /* n: in the next action, the n-th allocation fails */
+	FAILED, /* did it? 0: there were less than n */
+	UMOUNT_FORCE, /* umount2(MNT_FORCE) the mount */
+	CALL, /* a call_fn of the test's own, and what it is given */
 };
 
 /*
@@ -158,8 +158,8 @@ bool patience(double *waited, double limit);
 /* @options as on its command line, "" for none. NULL, or what went wrong. */
 const char *daemon_start(const char *options);
 pid_t daemon_pid(void);
-void daemon_kill(void);	/* SIGKILL */
-bool daemon_gone(void);	/* false: LIMIT has passed */
+void daemon_kill(void); /* SIGKILL */
+bool daemon_gone(void); /* false: LIMIT has passed */
 extern struct gate *daemon_gate;
 
 /* The server's copy: -1 where it has no such byte, or no such file. */
@@ -175,7 +175,7 @@ long vmstat(const char *name);
 
 /* A line of the mount's bdi in debugfs, in kB ("BdiWriteback"); -1: no such. */
 long bdi_stat(const char *name);
-int bdi_set(const char *knob, const char *value);	/* errno */
+int bdi_set(const char *knob, const char *value); /* errno */
 long bdi_get(const char *knob);
 
 /* Requests of the connection not yet answered; -1: it is gone. */
@@ -188,7 +188,7 @@ int abort_connection(void);
  * on are the group's, and RECLAIM takes them away. errno.
  */
 int memory_group(pid_t pid);
-long memory_stat(const char *name);	/* of that group; -1: no such */
+long memory_stat(const char *name); /* of that group; -1: no such */
 
 /* Write to a small file of the kernel's that is there. errno. */
 int write_text(const char *path, const char *text);
@@ -211,7 +211,8 @@ bool kernel_log_has(const char *text);
 struct sandbox;
 
 /* NULL and a message in *error if the guest cannot be used. */
-struct sandbox *sandbox_start(const char *daemon_options, int users, const char **error);
+struct sandbox *sandbox_start(const char *daemon_options, int users,
+			      const char **error);
 struct user *sandbox_user(struct sandbox *sb, int i);
 
 /**

@@ -24,13 +24,13 @@ struct user {
 	pid_t pid;
 	int fd;
 	bool gone;
-	bool asked;		/* a result is due */
+	bool asked; /* a result is due */
 };
 
-enum { OPEN_FILE = -1, UNLINK_FILE = -2 };	/* what takes a name */
+enum { OPEN_FILE = -1, UNLINK_FILE = -2 }; /* what takes a name */
 
 struct order {
-	int what;		/* enum action, or of those below */
+	int what; /* enum action, or of those below */
 	long arg[5];
 	char path[256];
 };
@@ -122,13 +122,17 @@ static long aio_wait(void)
 {
 	struct io_event event;
 
-	return syscall(SYS_io_getevents, aio, 1, 1, &event, NULL) == 1 ? (long)event.res : -errno;
+	return syscall(SYS_io_getevents, aio, 1, 1, &event, NULL) == 1 ?
+		       (long)event.res :
+		       -errno;
 }
 
 static long read_u64(const char *path, uint64_t index, uint64_t *value)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : pread(fd, value, sizeof(*value), index * sizeof(*value));
+	ssize_t n = fd < 0 ? -1 :
+			     pread(fd, value, sizeof(*value),
+				   index * sizeof(*value));
 
 	if (fd >= 0)
 		close(fd);
@@ -141,7 +145,8 @@ static long page_flags(char *p)
 
 	/* a page that is not mapped has no entry: touch it, reading */
 	(void)*(volatile char *)p;
-	if (read_u64("/proc/self/pagemap", (uintptr_t)p / PAGE, &entry) || !(entry >> 63) ||
+	if (read_u64("/proc/self/pagemap", (uintptr_t)p / PAGE, &entry) ||
+	    !(entry >> 63) ||
 	    read_u64("/proc/kpageflags", entry & ((1ULL << 55) - 1), &flags))
 		return -EIO;
 	return flags & 0xffffffff;
@@ -175,8 +180,9 @@ static long act(const struct order *o)
 	case FALLOCATE:
 		return result(fallocate(a[0], a[1], a[2], a[3]));
 	case PUNCH:
-		return result(fallocate(a[0], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, a[1],
-					a[2]));
+		return result(fallocate(
+			a[0], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, a[1],
+			a[2]));
 	case FSYNC:
 		return result(fsync(a[0]));
 	case FDATASYNC:
@@ -187,7 +193,8 @@ static long act(const struct order *o)
 	case SYNCFS:
 		return result(syncfs(a[0]));
 	case KICK:
-		return result(sync_file_range(a[0], 0, 0, SYNC_FILE_RANGE_WRITE));
+		return result(
+			sync_file_range(a[0], 0, 0, SYNC_FILE_RANGE_WRITE));
 	case MAP:
 		return remap(a[0], a[1]);
 	case UNMAP:

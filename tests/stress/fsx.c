@@ -37,37 +37,61 @@
 
 #include "stress.h"
 
-#define MAX_PROCS	32
-#define MAX_LENGTH	(1u << 30)
-#define MAX_OPS		100000000u
-#define SHOWN		8	/* bytes shown around a difference */
-#define MAX_IDLE	100000	/* operations in a row that cannot be done */
-#define LAST_OPS	12	/* operations shown before it */
+#define MAX_PROCS 32
+#define MAX_LENGTH (1u << 30)
+#define MAX_OPS 100000000u
+#define SHOWN 8 /* bytes shown around a difference */
+#define MAX_IDLE 100000 /* operations in a row that cannot be done */
+#define LAST_OPS 12 /* operations shown before it */
 
 /* ---- operations ------------------------------------------------------- */
 
 enum kind {
-	OP_READ, OP_WRITE, OP_MAPREAD, OP_MAPWRITE, OP_MAPEOF, OP_TRUNCATE,
-	OP_ALLOC, OP_PUNCH, OP_ZERO, OP_COLLAPSE, OP_INSERT, OP_COPY,
-	OP_DREAD, OP_DWRITE, OP_WRITEMAP, OP_READMAP, OP_DREADMAP,
-	OP_FSYNC, OP_MSYNC, OP_KICK, OP_REOPEN, OP_OTRUNC, OP_INVALIDATE,
-	OP_ZAP, OP_DROP, OP_STAT, OP_CHECK, NR_KINDS
+	OP_READ,
+	OP_WRITE,
+	OP_MAPREAD,
+	OP_MAPWRITE,
+	OP_MAPEOF,
+	OP_TRUNCATE,
+	OP_ALLOC,
+	OP_PUNCH,
+	OP_ZERO,
+	OP_COLLAPSE,
+	OP_INSERT,
+	OP_COPY,
+	OP_DREAD,
+	OP_DWRITE,
+	OP_WRITEMAP,
+	OP_READMAP,
+	OP_DREADMAP,
+	OP_FSYNC,
+	OP_MSYNC,
+	OP_KICK,
+	OP_REOPEN,
+	OP_OTRUNC,
+	OP_INVALIDATE,
+	OP_ZAP,
+	OP_DROP,
+	OP_STAT,
+	OP_CHECK,
+	NR_KINDS
 };
 
 /* What an operation needs and a file system may lack. */
 enum {
-	NEED_MAPREAD = 1,	/* a shared mapping to read from */
-	NEED_MAPWRITE = 2,	/* a shared mapping to store to */
-	NEED_DIRECT = 4,	/* O_DIRECT */
+	NEED_MAPREAD = 1, /* a shared mapping to read from */
+	NEED_MAPWRITE = 2, /* a shared mapping to store to */
+	NEED_DIRECT = 4, /* O_DIRECT */
 	NEED_ALLOC = 8,
 	NEED_PUNCH = 16,
 	NEED_ZERO = 32,
 	NEED_COLLAPSE = 64,
 	NEED_INSERT = 128,
 	NEED_COPY = 256,
-	NEED_DROP = 512,	/* /proc/sys/vm/drop_caches */
+	NEED_DROP = 512, /* /proc/sys/vm/drop_caches */
 };
 
+/* clang-format off */
 static const struct op_info {
 	const char *name;
 	unsigned int weight;	/* how often it is done by default */
@@ -107,22 +131,23 @@ static const struct op_info {
 	[OP_STAT]	= { "stat", 2, 0, "fstat and stat: the size" },
 	[OP_CHECK]	= { "check", 0, 0, "compare the whole file by every way" },
 };
+/* clang-format on */
 
 /* Flags of one operation; what they mean depends on its kind. */
 enum {
-	F_OWN = 1,	/* map...: a mapping of its own, gone afterwards */
-	F_KEEP = 2,	/* alloc, zero: keep the size; reopen: keep the mapping */
-	F_DATA = 4,	/* fsync: fdatasync */
+	F_OWN = 1, /* map...: a mapping of its own, gone afterwards */
+	F_KEEP = 2, /* alloc, zero: keep the size; reopen: keep the mapping */
+	F_DATA = 4, /* fsync: fdatasync */
 };
 
 struct op {
 	uint8_t kind;
 	uint8_t proc;
 	uint8_t flags;
-	uint32_t off;	/* where; copies: from where */
-	uint32_t len;	/* how much; truncate: the new size */
-	uint32_t to;	/* copies: to where */
-	uint32_t data;	/* writes: seed of the bytes */
+	uint32_t off; /* where; copies: from where */
+	uint32_t len; /* how much; truncate: the new size */
+	uint32_t to; /* copies: to where */
+	uint32_t data; /* writes: seed of the bytes */
 };
 
 static struct {
@@ -150,19 +175,25 @@ static struct {
 	const char *record;
 	const char *replay;
 } opt = {
-	.seed = 1, .ops = 10000, .length = 256 << 10, .read_align = 1,
-	.write_align = 1, .trunc_align = 1, .check = 1000, .procs = 1,
+	.seed = 1,
+	.ops = 10000,
+	.length = 256 << 10,
+	.read_align = 1,
+	.write_align = 1,
+	.trunc_align = 1,
+	.check = 1000,
+	.procs = 1,
 	.minimize = true,
 };
 
 static unsigned int weight[NR_KINDS];
 static unsigned int total_weight;
-static unsigned int offered;	/* NEED_... that this file system has */
+static unsigned int offered; /* NEED_... that this file system has */
 static uint32_t page = 4096;
 static uint32_t direct_align = 512;
-static uint32_t block = 4096;	/* what collapse and insert go by */
+static uint32_t block = 4096; /* what collapse and insert go by */
 
-#define EVERYTHING	UINT64_MAX
+#define EVERYTHING UINT64_MAX
 
 /* Operations to do again instead of random ones. */
 static struct op *script;
@@ -173,24 +204,24 @@ enum verdict { V_OK, V_DIFF, V_IO };
 /* What all processes share. */
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t moved;	/* a claim was given back, or all is over */
-	uint32_t size;		/* of the file, by the model */
-	uint32_t nr_log;	/* operations begun */
-	uint32_t turn;		/* the operation that may begin, where there are turns */
+	pthread_cond_t moved; /* a claim was given back, or all is over */
+	uint32_t size; /* of the file, by the model */
+	uint32_t nr_log; /* operations begun */
+	uint32_t turn; /* the operation that may begin, where there are turns */
 	bool stop;
 	uint64_t tickets;
 	struct claim {
 		enum { CLAIM_NONE, CLAIM_WANTED, CLAIM_HELD } state;
 		uint64_t ticket;
 		struct range {
-			uint64_t lo, hi;	/* hi is not included */
+			uint64_t lo, hi; /* hi is not included */
 		} r[2];
 	} claim[MAX_PROCS];
 	uint64_t verified[MAX_PROCS];
 	/* the first thing that went wrong */
 	enum verdict verdict;
 	uint32_t bad_op;
-	bool bad_data;		/* the following describe bytes */
+	bool bad_data; /* the following describe bytes */
 	uint64_t bad_off;
 	uint64_t bad_last;
 	uint64_t bad_count;
@@ -198,10 +229,10 @@ static struct {
 	uint8_t expected[SHOWN], found[SHOWN];
 	char views[160];
 	char message[240];
-} *sh;
+} * sh;
 
-static uint8_t *model;		/* opt.length bytes, zero past the end of the file */
-static struct op *history;	/* what was done, in order */
+static uint8_t *model; /* opt.length bytes, zero past the end of the file */
+static struct op *history; /* what was done, in order */
 
 /* ---- the model -------------------------------------------------------- */
 
@@ -237,7 +268,9 @@ static uint32_t apply(const struct op *op, uint8_t *m, uint32_t size)
 	bool grows = end > size;
 
 	switch (op->kind) {
-	case OP_WRITE: case OP_DWRITE: case OP_MAPWRITE:
+	case OP_WRITE:
+	case OP_DWRITE:
+	case OP_MAPWRITE:
 		fill(m + op->off, op->len, op->data);
 		return grows ? end : size;
 	case OP_TRUNCATE:
@@ -263,7 +296,10 @@ static uint32_t apply(const struct op *op, uint8_t *m, uint32_t size)
 		memmove(m + end, m + op->off, size - op->off);
 		memset(m + op->off, 0, op->len);
 		return size + op->len;
-	case OP_COPY: case OP_WRITEMAP: case OP_READMAP: case OP_DREADMAP:
+	case OP_COPY:
+	case OP_WRITEMAP:
+	case OP_READMAP:
+	case OP_DREADMAP:
 		memmove(m + op->to, m + op->off, op->len);
 		return dest_end(op) > size ? dest_end(op) : size;
 	}
@@ -286,7 +322,8 @@ static uint32_t min_u32(uint64_t a, uint64_t b)
 }
 
 /* Fit two ranges of one length into the file without overlap: see clip(). */
-static bool clip_copy(struct op *op, uint32_t size, uint32_t limit, uint32_t align)
+static bool clip_copy(struct op *op, uint32_t size, uint32_t limit,
+		      uint32_t align)
 {
 	uint32_t apart;
 
@@ -306,7 +343,8 @@ static bool clip_copy(struct op *op, uint32_t size, uint32_t limit, uint32_t ali
 static bool clip(struct op *op, uint32_t size)
 {
 	switch (op->kind) {
-	case OP_READ: case OP_DREAD:
+	case OP_READ:
+	case OP_DREAD:
 		if (size && op->off >= size)
 			op->off %= size;
 		if (op->kind == OP_DREAD) {
@@ -316,8 +354,10 @@ static bool clip(struct op *op, uint32_t size)
 		if (op->off >= opt.length)
 			return false;
 		op->len = min_u32(op->len, opt.length - op->off);
-		return size && op->len && (op->kind == OP_READ || op->len % direct_align == 0);
-	case OP_MAPREAD: case OP_MAPWRITE:
+		return size && op->len &&
+		       (op->kind == OP_READ || op->len % direct_align == 0);
+	case OP_MAPREAD:
+	case OP_MAPWRITE:
 		if (!size)
 			return false;
 		if (op->off >= size)
@@ -332,12 +372,19 @@ static bool clip(struct op *op, uint32_t size)
 		op->off = round_down(op->off, direct_align);
 		op->len = round_up(op->len, direct_align);
 		/* fall through */
-	case OP_WRITE: case OP_ALLOC: case OP_ZERO: case OP_PUNCH:
+	case OP_WRITE:
+	case OP_ALLOC:
+	case OP_ZERO:
+	case OP_PUNCH:
 		if (op->off >= opt.length)
 			return false;
 		op->len = min_u32(op->len, opt.length - op->off);
-		return op->len && (op->kind != OP_DWRITE || op->len % direct_align == 0);
-	case OP_FSYNC: case OP_MSYNC: case OP_KICK: case OP_INVALIDATE:
+		return op->len &&
+		       (op->kind != OP_DWRITE || op->len % direct_align == 0);
+	case OP_FSYNC:
+	case OP_MSYNC:
+	case OP_KICK:
+	case OP_INVALIDATE:
 		/* the range that a read or mapwrite would have become */
 		if (size && op->off >= size)
 			op->off %= size;
@@ -354,8 +401,10 @@ static bool clip(struct op *op, uint32_t size)
 	case OP_INSERT:
 		op->off = round_down(op->off, block);
 		op->len = round_up(op->len, block);
-		return op->len && op->off < size && (uint64_t)size + op->len <= opt.length;
-	case OP_COPY: case OP_WRITEMAP:
+		return op->len && op->off < size &&
+		       (uint64_t)size + op->len <= opt.length;
+	case OP_COPY:
+	case OP_WRITEMAP:
 		return size && clip_copy(op, size, opt.length, 1);
 	case OP_READMAP:
 		return size && clip_copy(op, size, size, 1);
@@ -388,34 +437,46 @@ static void ranges(const struct op *op, uint32_t size, struct range r[2])
 	case OP_READ:
 	case OP_WRITE:
 		break;
-	case OP_MAPREAD: case OP_MAPWRITE:
+	case OP_MAPREAD:
+	case OP_MAPWRITE:
 		return;
-	case OP_MAPEOF: case OP_STAT:
+	case OP_MAPEOF:
+	case OP_STAT:
 		r[0] = (struct range){ size, EVERYTHING };
 		return;
 	case OP_TRUNCATE:
 		r[0] = (struct range){ min_u32(size, op->len), EVERYTHING };
 		return;
-	case OP_COLLAPSE: case OP_INSERT:
+	case OP_COLLAPSE:
+	case OP_INSERT:
 		r[0] = (struct range){ op->off, EVERYTHING };
 		return;
-	case OP_OTRUNC: case OP_CHECK:
+	case OP_OTRUNC:
+	case OP_CHECK:
 		r[0] = (struct range){ 0, EVERYTHING };
 		return;
 	case OP_REOPEN:
 		r[0] = (struct range){ 0, opt.close_syncs ? EVERYTHING : 0 };
 		return;
-	case OP_FSYNC: case OP_MSYNC:
+	case OP_FSYNC:
+	case OP_MSYNC:
 		if (opt.procs == 1)
 			r[0] = (struct range){ 0, EVERYTHING };
 		break;
-	case OP_KICK: case OP_INVALIDATE: case OP_ZAP: case OP_DROP:
+	case OP_KICK:
+	case OP_INVALIDATE:
+	case OP_ZAP:
+	case OP_DROP:
 		r[0] = (struct range){ 0, 0 };
 		return;
-	case OP_COPY: case OP_WRITEMAP: case OP_READMAP: case OP_DREADMAP:
+	case OP_COPY:
+	case OP_WRITEMAP:
+	case OP_READMAP:
+	case OP_DREADMAP:
 		r[1] = (struct range){ op->to, dest_end(op) };
 		if (r[1].hi > size)
-			r[1] = (struct range){ min_u32(size, op->to), EVERYTHING };
+			r[1] = (struct range){ min_u32(size, op->to),
+					       EVERYTHING };
 		if (op->kind == OP_WRITEMAP || op->kind == OP_READMAP)
 			return;
 		break;
@@ -523,7 +584,8 @@ static void write_log(const char *path, const struct op *ops, uint32_t n)
 	if (!f)
 		io_error("%s", path);
 	fprintf(f, "fsx-log 1\nlength %#x\nprocs %u\n", opt.length, opt.procs);
-	fprintf(f, "#operation   offset   length        to f       data process\n");
+	fprintf(f,
+		"#operation   offset   length        to f       data process\n");
 	for (uint32_t i = 0; i < n; i++)
 		print_op(f, &ops[i]);
 	if (fflush(f) || ferror(f) || fclose(f))
@@ -550,40 +612,50 @@ static void read_log(const char *path)
 		line[strcspn(line, "\n")] = 0;
 		if (nr == 1) {
 			if (strcmp(line, "fsx-log 1"))
-				usage_error("--replay: %s is not a log of fsx", path);
+				usage_error("--replay: %s is not a log of fsx",
+					    path);
 			continue;
 		}
 		if (*line == '#' || !*line)
 			continue;
 		if (sscanf(line, "length %i", &value) == 1) {
 			if (value < 1 || value > MAX_LENGTH)
-				usage_error("--replay: %s:%u: bad length", path, nr);
+				usage_error("--replay: %s:%u: bad length", path,
+					    nr);
 			opt.length = value;
 			continue;
 		}
 		if (sscanf(line, "procs %u", &value) == 1) {
 			if (value < 1 || value > MAX_PROCS)
-				usage_error("--replay: %s:%u: bad number of processes", path, nr);
+				usage_error(
+					"--replay: %s:%u: bad number of processes",
+					path, nr);
 			opt.procs = value;
 			continue;
 		}
-		if (sscanf(line, "%31s %i %i %i %x %i %u", name, &op.off, &op.len, &op.to,
-			   &flags, &op.data, &proc) != 7)
-			usage_error("--replay: %s:%u: not an operation: %s", path, nr, line);
+		if (sscanf(line, "%31s %i %i %i %x %i %u", name, &op.off,
+			   &op.len, &op.to, &flags, &op.data, &proc) != 7)
+			usage_error("--replay: %s:%u: not an operation: %s",
+				    path, nr, line);
 		for (kind = 0; kind < NR_KINDS; kind++)
 			if (!strcmp(name, info[kind].name))
 				break;
 		if (kind == NR_KINDS)
-			usage_error("--replay: %s:%u: unknown operation '%s'", path, nr, name);
+			usage_error("--replay: %s:%u: unknown operation '%s'",
+				    path, nr, name);
 		if (proc >= opt.procs)
-			usage_error("--replay: %s:%u: process %u of %u", path, nr, proc, opt.procs);
-		if (op.len > opt.length || op.off > opt.length || op.to > opt.length)
-			usage_error("--replay: %s:%u: past the length %#x", path, nr, opt.length);
+			usage_error("--replay: %s:%u: process %u of %u", path,
+				    nr, proc, opt.procs);
+		if (op.len > opt.length || op.off > opt.length ||
+		    op.to > opt.length)
+			usage_error("--replay: %s:%u: past the length %#x",
+				    path, nr, opt.length);
 		op.kind = kind;
 		op.proc = proc;
 		op.flags = flags;
 		if (script_len == MAX_OPS)
-			usage_error("--replay: %s: more than %u operations", path, MAX_OPS);
+			usage_error("--replay: %s: more than %u operations",
+				    path, MAX_OPS);
 		if (script_len == room) {
 			room = room ? 2 * room : 1024;
 			script = realloc(script, room * sizeof(*script));
@@ -605,12 +677,12 @@ static void read_log(const char *path)
 static struct {
 	unsigned int me;
 	int fd;
-	int direct;	/* O_DIRECT, or -1 */
-	int server;	/* the server's view, or -1 */
-	uint8_t *map;	/* the whole length of it, or NULL */
+	int direct; /* O_DIRECT, or -1 */
+	int server; /* the server's view, or -1 */
+	uint8_t *map; /* the whole length of it, or NULL */
 	uint8_t *buf;
-	uint32_t nr;	/* the operation being done */
-	uint32_t size;	/* of the file, when it began */
+	uint32_t nr; /* the operation being done */
+	uint32_t size; /* of the file, when it began */
 } w;
 
 /* Be the first to fail: the lock is held if true, and end_failure() follows. */
@@ -662,7 +734,8 @@ static void look_around(uint64_t off, unsigned int len)
 	uint8_t bytes[SHOWN];
 
 	for (int way = 0; way < 3; way++) {
-		static const char *const name[] = { "read", "mapping", "server" };
+		static const char *const name[] = { "read", "mapping",
+						    "server" };
 		ssize_t n = -1;
 
 		if (way == 0) {
@@ -684,7 +757,8 @@ static void look_around(uint64_t off, unsigned int len)
 }
 
 /* Compare @len bytes of the file at @off, read into @buf by way of @what. */
-static enum verdict same(const char *what, const uint8_t *buf, uint64_t off, uint64_t len)
+static enum verdict same(const char *what, const uint8_t *buf, uint64_t off,
+			 uint64_t len)
 {
 	const uint8_t *want = model + off;
 	uint64_t first, last;
@@ -713,7 +787,8 @@ static enum verdict same(const char *what, const uint8_t *buf, uint64_t off, uin
 }
 
 /* Read @len bytes at @off from @fd and compare; the file ends at w.size. */
-static enum verdict check_read(const char *what, int fd, uint64_t off, uint64_t len)
+static enum verdict check_read(const char *what, int fd, uint64_t off,
+			       uint64_t len)
 {
 	uint64_t want = off >= w.size ? 0 : min_u32(len, w.size - off);
 	uint64_t done = 0;
@@ -733,10 +808,13 @@ static enum verdict check_read(const char *what, int fd, uint64_t off, uint64_t 
 	if (same(what, w.buf, off, done < want ? done : want))
 		return V_DIFF;
 	if (done != want)
-		return fail_message(V_DIFF, "%s of %#llx bytes at %#llx gave %#llx, not %#llx: "
-				    "the file has %#x bytes", what, (unsigned long long)len,
-				    (unsigned long long)off, (unsigned long long)done,
-				    (unsigned long long)want, w.size);
+		return fail_message(
+			V_DIFF,
+			"%s of %#llx bytes at %#llx gave %#llx, not %#llx: "
+			"the file has %#x bytes",
+			what, (unsigned long long)len, (unsigned long long)off,
+			(unsigned long long)done, (unsigned long long)want,
+			w.size);
 	return V_OK;
 }
 
@@ -747,8 +825,9 @@ static enum verdict check_size(const char *what, int fd)
 	if (fstat(fd, &st))
 		return failed(what);
 	if (st.st_size != w.size)
-		return fail_message(V_DIFF, "%s: size %#llx, expected %#x", what,
-				    (unsigned long long)st.st_size, w.size);
+		return fail_message(V_DIFF, "%s: size %#llx, expected %#x",
+				    what, (unsigned long long)st.st_size,
+				    w.size);
 	return V_OK;
 }
 
@@ -774,7 +853,8 @@ static enum verdict map_file(void)
 
 	if (!(offered & NEED_MAPREAD))
 		return V_OK;
-	w.map = mmap(NULL, round_up(opt.length, page), prot, MAP_SHARED, w.fd, 0);
+	w.map = mmap(NULL, round_up(opt.length, page), prot, MAP_SHARED, w.fd,
+		     0);
 	if (w.map == MAP_FAILED) {
 		w.map = NULL;
 		return failed("mmap");
@@ -814,8 +894,8 @@ static enum verdict unmap_file(void)
 	return V_OK;
 }
 
-static enum verdict do_write(const char *what, int fd, const uint8_t *buf, uint64_t len,
-			     uint64_t off)
+static enum verdict do_write(const char *what, int fd, const uint8_t *buf,
+			     uint64_t len, uint64_t off)
 {
 	while (len) {
 		ssize_t n = pwrite(fd, buf, len, off);
@@ -832,8 +912,8 @@ static enum verdict do_write(const char *what, int fd, const uint8_t *buf, uint6
 }
 
 /* Bytes that are not wanted back: read into the mapping, at most up to the end. */
-static enum verdict do_read_into(const char *what, int fd, uint8_t *buf, uint64_t len,
-				 uint64_t off)
+static enum verdict do_read_into(const char *what, int fd, uint8_t *buf,
+				 uint64_t len, uint64_t off)
 {
 	while (len) {
 		ssize_t n = pread(fd, buf, len, off);
@@ -841,8 +921,10 @@ static enum verdict do_read_into(const char *what, int fd, uint8_t *buf, uint64_
 		if (n < 0)
 			return failed(what);
 		if (!n)
-			return fail_message(V_DIFF, "%s: the file ends at %#llx, expected %#x",
-					    what, (unsigned long long)off, w.size);
+			return fail_message(
+				V_DIFF,
+				"%s: the file ends at %#llx, expected %#x",
+				what, (unsigned long long)off, w.size);
 		buf += n;
 		off += n;
 		len -= n;
@@ -850,7 +932,8 @@ static enum verdict do_read_into(const char *what, int fd, uint8_t *buf, uint64_
 	return V_OK;
 }
 
-static enum verdict do_fallocate(const char *what, int mode, const struct op *op)
+static enum verdict do_fallocate(const char *what, int mode,
+				 const struct op *op)
 {
 	return fallocate(w.fd, mode, op->off, op->len) ? failed(what) : V_OK;
 }
@@ -862,13 +945,17 @@ static enum verdict do_copy(struct op *op)
 
 	while (done < op->len) {
 		off_t from = op->off + done, to = op->to + done;
-		ssize_t n = copy_file_range(w.fd, &from, w.fd, &to, op->len - done, 0);
+		ssize_t n = copy_file_range(w.fd, &from, w.fd, &to,
+					    op->len - done, 0);
 
 		if (n < 0)
 			return failed("copy_file_range");
 		if (!n)
-			return fail_message(V_DIFF, "copy_file_range: the file ends at %#x, "
-					    "expected %#x", op->off + done, w.size);
+			return fail_message(
+				V_DIFF,
+				"copy_file_range: the file ends at %#x, "
+				"expected %#x",
+				op->off + done, w.size);
 		done += n;
 	}
 	return V_OK;
@@ -960,7 +1047,8 @@ static enum verdict do_op(struct op *op)
 
 	if (op->flags & F_OWN) {
 		own = mmap(NULL, end - start,
-			   PROT_READ | (offered & NEED_MAPWRITE ? PROT_WRITE : 0),
+			   PROT_READ |
+				   (offered & NEED_MAPWRITE ? PROT_WRITE : 0),
 			   MAP_SHARED, w.fd, start);
 		if (own == MAP_FAILED)
 			return failed("mmap");
@@ -980,7 +1068,8 @@ static enum verdict do_op(struct op *op)
 		break;
 	case OP_DWRITE:
 		fill(w.buf, op->len, op->data);
-		v = do_write("O_DIRECT write", w.direct, w.buf, op->len, op->off);
+		v = do_write("O_DIRECT write", w.direct, w.buf, op->len,
+			     op->off);
 		break;
 	case OP_MAPREAD:
 		v = check_map(map + op->off, op->off, op->len);
@@ -997,45 +1086,55 @@ static enum verdict do_op(struct op *op)
 		v = do_fallocate("fallocate", keep, op);
 		break;
 	case OP_PUNCH:
-		v = do_fallocate("fallocate punch", FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, op);
+		v = do_fallocate("fallocate punch",
+				 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				 op);
 		break;
 	case OP_ZERO:
-		v = do_fallocate("fallocate zero", FALLOC_FL_ZERO_RANGE | keep, op);
+		v = do_fallocate("fallocate zero", FALLOC_FL_ZERO_RANGE | keep,
+				 op);
 		break;
 	case OP_COLLAPSE:
-		v = do_fallocate("fallocate collapse", FALLOC_FL_COLLAPSE_RANGE, op);
+		v = do_fallocate("fallocate collapse", FALLOC_FL_COLLAPSE_RANGE,
+				 op);
 		break;
 	case OP_INSERT:
-		v = do_fallocate("fallocate insert", FALLOC_FL_INSERT_RANGE, op);
+		v = do_fallocate("fallocate insert", FALLOC_FL_INSERT_RANGE,
+				 op);
 		break;
 	case OP_COPY:
 		v = do_copy(op);
 		break;
 	case OP_WRITEMAP:
-		v = do_write("write from the mapping", w.fd, w.map + op->off, op->len, op->to);
+		v = do_write("write from the mapping", w.fd, w.map + op->off,
+			     op->len, op->to);
 		break;
 	case OP_READMAP:
-		v = do_read_into("read into the mapping", w.fd, w.map + op->to, op->len, op->off);
+		v = do_read_into("read into the mapping", w.fd, w.map + op->to,
+				 op->len, op->off);
 		break;
 	case OP_DREADMAP:
-		v = do_read_into("O_DIRECT read into the mapping", w.direct, w.map + op->to,
-				 op->len, op->off);
+		v = do_read_into("O_DIRECT read into the mapping", w.direct,
+				 w.map + op->to, op->len, op->off);
 		break;
 	case OP_FSYNC:
 		if (op->flags & F_DATA ? fdatasync(w.fd) : fsync(w.fd))
 			v = failed("fsync");
 		else
-			v = check_server(sh->claim[w.me].r[0].lo, sh->claim[w.me].r[0].hi);
+			v = check_server(sh->claim[w.me].r[0].lo,
+					 sh->claim[w.me].r[0].hi);
 		break;
 	case OP_MSYNC:
 		/* all of it: a part says nothing about the size at the server */
 		if (msync(w.map, round_up(opt.length, page), MS_SYNC))
 			v = failed("msync");
 		else
-			v = check_server(sh->claim[w.me].r[0].lo, sh->claim[w.me].r[0].hi);
+			v = check_server(sh->claim[w.me].r[0].lo,
+					 sh->claim[w.me].r[0].hi);
 		break;
 	case OP_KICK:
-		if (sync_file_range(w.fd, op->off, op->len, SYNC_FILE_RANGE_WRITE))
+		if (sync_file_range(w.fd, op->off, op->len,
+				    SYNC_FILE_RANGE_WRITE))
 			v = failed("sync_file_range");
 		break;
 	case OP_REOPEN:
@@ -1050,7 +1149,8 @@ static enum verdict do_op(struct op *op)
 		if (w.map && madvise(w.map + start, end - start, MADV_DONTNEED))
 			v = failed("madvise");
 		/* writes dirty pages, does not wait, drops the clean ones */
-		errno = posix_fadvise(w.fd, start, end - start, POSIX_FADV_DONTNEED);
+		errno = posix_fadvise(w.fd, start, end - start,
+				      POSIX_FADV_DONTNEED);
 		if (errno)
 			v = failed("posix_fadvise");
 		break;
@@ -1126,10 +1226,12 @@ static struct op random_op(struct rng *rng)
 	}
 
 	switch (op.kind) {
-	case OP_READ: case OP_MAPREAD:
+	case OP_READ:
+	case OP_MAPREAD:
 		align = opt.read_align;
 		break;
-	case OP_WRITE: case OP_MAPWRITE:
+	case OP_WRITE:
+	case OP_MAPWRITE:
 		align = opt.write_align;
 		break;
 	case OP_TRUNCATE:
@@ -1141,11 +1243,11 @@ static struct op random_op(struct rng *rng)
 		op.off = round_down(op.off, align);
 		op.len = round_up(op.len, align);
 	}
-	if (op.kind != OP_WRITE && op.kind != OP_MAPWRITE && op.kind != OP_MAPEOF &&
-	    op.kind != OP_DWRITE)
+	if (op.kind != OP_WRITE && op.kind != OP_MAPWRITE &&
+	    op.kind != OP_MAPEOF && op.kind != OP_DWRITE)
 		op.data = 0;
-	if (op.kind != OP_COPY && op.kind != OP_WRITEMAP && op.kind != OP_READMAP &&
-	    op.kind != OP_DREADMAP)
+	if (op.kind != OP_COPY && op.kind != OP_WRITEMAP &&
+	    op.kind != OP_READMAP && op.kind != OP_DREADMAP)
 		op.to = 0;
 	if (opt.direct_only && op.kind == OP_READ)
 		op.kind = OP_DREAD;
@@ -1153,10 +1255,14 @@ static struct op random_op(struct rng *rng)
 		op.kind = OP_DWRITE;
 
 	switch (op.kind) {
-	case OP_MAPREAD: case OP_MAPWRITE: case OP_MAPEOF:
+	case OP_MAPREAD:
+	case OP_MAPWRITE:
+	case OP_MAPEOF:
 		op.flags = r & 16 ? F_OWN : 0;
 		break;
-	case OP_ALLOC: case OP_ZERO: case OP_REOPEN:
+	case OP_ALLOC:
+	case OP_ZERO:
+	case OP_REOPEN:
 		op.flags = r & 16 ? F_KEEP : 0;
 		break;
 	case OP_FSYNC:
@@ -1196,8 +1302,10 @@ static enum verdict step(struct op *op, uint32_t next)
 	if (next && (ret <= 0 || !opt.serial))
 		give_turn(next);
 	if (ret == 0 && ++idle == MAX_IDLE && !script)
-		return fail_message(V_IO, "nothing chosen can be done to a file of %u bytes",
-				    w.size);
+		return fail_message(
+			V_IO,
+			"nothing chosen can be done to a file of %u bytes",
+			w.size);
 	if (ret <= 0)
 		return V_OK;
 	idle = 0;
@@ -1206,11 +1314,14 @@ static enum verdict step(struct op *op, uint32_t next)
 		print_op(stdout, op);
 	}
 	if (sigsetjmp(bus_jump, 0)) {
-		v = fail_message(V_IO, "SIGBUS in %s, at offset %#llx of the mapping",
-				 info[op->kind].name,
-				 w.map && bus_addr - (uintptr_t)w.map < opt.length + page ?
-				 (unsigned long long)(bus_addr - (uintptr_t)w.map) :
-				 (unsigned long long)op->off);
+		v = fail_message(
+			V_IO, "SIGBUS in %s, at offset %#llx of the mapping",
+			info[op->kind].name,
+			w.map && bus_addr - (uintptr_t)w.map <
+						opt.length + page ?
+				(unsigned long long)(bus_addr -
+						     (uintptr_t)w.map) :
+				(unsigned long long)op->off);
 	} else {
 		bus_armed = 1;
 		v = do_op(op);
@@ -1301,7 +1412,8 @@ static void worker(unsigned int me, bool last_check)
 			{ .kind = OP_CHECK },
 		};
 
-		for (unsigned int i = 0; i < sizeof(last) / sizeof(*last); i++) {
+		for (unsigned int i = 0; i < sizeof(last) / sizeof(*last);
+		     i++) {
 			check = last[i];
 			check.len = min_u32(check.len, opt.length);
 			step(&check, 0);
@@ -1341,12 +1453,15 @@ static void run_workers(unsigned int n, bool last_check)
 			sh->verdict = V_IO;
 			sh->bad_op = sh->nr_log ? sh->nr_log - 1 : 0;
 			if (WIFSIGNALED(status))
-				snprintf(sh->message, sizeof(sh->message),
-					 "a process was killed by signal %d (%s)",
-					 WTERMSIG(status), strsignal(WTERMSIG(status)));
+				snprintf(
+					sh->message, sizeof(sh->message),
+					"a process was killed by signal %d (%s)",
+					WTERMSIG(status),
+					strsignal(WTERMSIG(status)));
 			else
 				snprintf(sh->message, sizeof(sh->message),
-					 "a process ended with status %d", WEXITSTATUS(status));
+					 "a process ended with status %d",
+					 WEXITSTATUS(status));
 		}
 		for (unsigned int i = 0; i < n; i++)
 			if (pid[i] != gone)
@@ -1385,7 +1500,8 @@ static void print_origin(void)
 	print_bytes(text, sizeof(text), "expected", sh->expected, n);
 	printf("fsx:   %s", text);
 	if (made >= 0)
-		printf("   since operation %ld: %s", made, info[history[made].kind].name);
+		printf("   since operation %ld: %s", made,
+		       info[history[made].kind].name);
 	putchar('\n');
 	print_bytes(text, sizeof(text), "found   ", sh->found, n);
 	printf("fsx:   %s", text);
@@ -1403,23 +1519,27 @@ static void report(void)
 	uint32_t n = min_u32(sh->nr_log, sh->bad_op + 1), i;
 
 	if (sh->bad_data) {
-		printf("fsx: DIFFERENCE at operation %u, by %s\n", sh->bad_op, sh->message);
+		printf("fsx: DIFFERENCE at operation %u, by %s\n", sh->bad_op,
+		       sh->message);
 		printf("fsx: first differing byte at offset %#llx (page %llu, byte %#llx): "
 		       "expected 0x%02x, found 0x%02x; %llu differ, the last at %#llx\n",
 		       (unsigned long long)sh->bad_off,
 		       (unsigned long long)(sh->bad_off / page),
 		       (unsigned long long)(sh->bad_off % page),
-		       sh->expected[0], sh->found[0], (unsigned long long)sh->bad_count,
+		       sh->expected[0], sh->found[0],
+		       (unsigned long long)sh->bad_count,
 		       (unsigned long long)sh->bad_last);
 		print_origin();
 	} else {
 		printf("fsx: %s at operation %u: %s\n",
-		       sh->verdict == V_DIFF ? "DIFFERENCE" : "ERROR", sh->bad_op, sh->message);
+		       sh->verdict == V_DIFF ? "DIFFERENCE" : "ERROR",
+		       sh->bad_op, sh->message);
 	}
 	if (script)
 		printf("fsx: replay of %s; last operations:\n", opt.replay);
 	else
-		printf("fsx: seed %llu; last operations:\n", (unsigned long long)opt.seed);
+		printf("fsx: seed %llu; last operations:\n",
+		       (unsigned long long)opt.seed);
 	printf("       #operation    offset   length        to f       data process\n");
 	for (i = n > LAST_OPS ? n - LAST_OPS : 0; i < n; i++) {
 		printf("%6u ", i);
@@ -1440,7 +1560,8 @@ static bool min_serial;
  * Do these operations, on a fresh file, still end as the run did? With @record,
  * min_log has them afterwards as they were fitted to the file.
  */
-static bool still_fails(const struct op *ops, uint32_t n, int status, bool record)
+static bool still_fails(const struct op *ops, uint32_t n, int status,
+			bool record)
 {
 	const char *argv[20];
 	int argc = 0, result;
@@ -1516,8 +1637,10 @@ static uint32_t cut_down(struct op *ops, uint32_t n, int status)
 			uint32_t out = min_u32(part, n - at);
 
 			memcpy(try, ops, at * sizeof(*ops));
-			memcpy(try + at, ops + at + out, (n - at - out) * sizeof(*ops));
-			if (out < n && still_fails(try, n - out, status, false)) {
+			memcpy(try + at, ops + at + out,
+			       (n - at - out) * sizeof(*ops));
+			if (out < n &&
+			    still_fails(try, n - out, status, false)) {
 				n -= out;
 				memcpy(ops, try, n * sizeof(*ops));
 				smaller = true;
@@ -1533,7 +1656,8 @@ static uint32_t cut_down(struct op *ops, uint32_t n, int status)
 	free(try);
 	/* and make those that remain short */
 	for (uint32_t i = 0; i < n; i++) {
-		while (ops[i].kind != OP_TRUNCATE && ops[i].len > 1 && worth_going_on(budget)) {
+		while (ops[i].kind != OP_TRUNCATE && ops[i].len > 1 &&
+		       worth_going_on(budget)) {
 			uint32_t len = ops[i].len;
 
 			ops[i].len = len / 2;
@@ -1553,8 +1677,8 @@ static void beside(char *out, const char *suffix)
 	int n;
 
 	if (opt.dir)
-		n = snprintf(out, PATH_MAX, "%s/%s.%s", opt.dir, name ? name + 1 : opt.path,
-			     suffix);
+		n = snprintf(out, PATH_MAX, "%s/%s.%s", opt.dir,
+			     name ? name + 1 : opt.path, suffix);
 	else
 		n = snprintf(out, PATH_MAX, "%s.%s", opt.path, suffix);
 	if (n >= PATH_MAX)
@@ -1572,13 +1696,15 @@ static void minimize(int status)
 	memcpy(ops, history, n * sizeof(*ops));
 	beside(min_log, "fsxmin");
 	if (snprintf(min_file, PATH_MAX, "%s.min", opt.path) >= PATH_MAX ||
-	    snprintf(min_server, PATH_MAX, "%s.min", opt.server ? opt.server : "") >= PATH_MAX)
+	    snprintf(min_server, PATH_MAX, "%s.min",
+		     opt.server ? opt.server : "") >= PATH_MAX)
 		usage_error("%s: the name is too long", opt.path);
 	/* one after the other is exact; else it may take the same race again */
 	min_serial = true;
 	if (!still_fails(ops, n, status, false)) {
 		min_serial = opt.serial;
-		if (opt.procs == 1 || min_serial || !still_fails(ops, n, status, false)) {
+		if (opt.procs == 1 || min_serial ||
+		    !still_fails(ops, n, status, false)) {
 			printf("fsx: the log alone does not fail again: not minimized%s\n",
 			       opt.procs > 1 ? " (a race? try the seed)" : "");
 			unlink(min_log);
@@ -1598,8 +1724,8 @@ static void minimize(int status)
 		} else {
 			write_log(min_log, ops, n);
 		}
-		printf("fsx: minimal replay: %u of %u operations, found in %u runs:\n", n, all,
-		       runs);
+		printf("fsx: minimal replay: %u of %u operations, found in %u runs:\n",
+		       n, all, runs);
 		for (uint32_t i = 0; i < n && i < 40; i++) {
 			printf("%6u ", i);
 			print_op(stdout, &ops[i]);
@@ -1609,7 +1735,8 @@ static void minimize(int status)
 		printf("fsx: again: fsx --replay %s%s%s%s%s %s\n", min_log,
 		       min_serial && opt.procs > 1 ? " --serial" : "",
 		       opt.close_syncs ? " --close-syncs" : "",
-		       opt.server ? " --server " : "", opt.server ? opt.server : "", opt.path);
+		       opt.server ? " --server " : "",
+		       opt.server ? opt.server : "", opt.path);
 	}
 	unlink(min_file);
 	free(ops);
@@ -1620,61 +1747,63 @@ static void minimize(int status)
 static void help(void)
 {
 	printf("fsx - do random things to one file and check every byte\n"
-"\n"
-"usage: fsx [options] FILE\n"
-"\n"
-"FILE is made anew. The operations follow from the seed alone (with --procs from\n"
-"the seed and from who is when at work), so a run can be had again.\n"
-"\n"
-"how much\n"
-"  -N, --ops-count N     operations to do (default 10000)\n"
-"  -S, --seed N          seed of the random numbers (default 1)\n"
-"  -l, --length SIZE     the file never gets longer than this (default 256K)\n"
-"  -o, --op-size SIZE    longest single operation (default 64K; 16K with --procs)\n"
-"  -r, -w, -t N          round offsets and lengths of reads, of writes, and sizes\n"
-"                        given to truncate to multiples of N (default 1)\n"
-"      --check N         compare the whole file each N operations (default 1000, 0: never)\n"
-"which operations\n"
-"      --ops LIST        names, with commas: only these. '+NAME' or '-NAME' changes\n"
-"                        the usual mix; 'NAME=WEIGHT' says how often; 'all' is\n"
-"                        all of them. Names and usual weights are listed below.\n"
-"  -W, --no-mapwrite     no stores to a mapping\n"
-"  -R, --no-mapread      no loads from a mapping\n"
-"  -Z, --direct          read and write with O_DIRECT, always\n"
-"      --require-mmap    fail where a shared mapping cannot be written to;\n"
-"                        otherwise what the file system lacks is said and left out\n"
-"several processes\n"
-"      --procs N         N processes on the one file, at the same time (at most %d)\n"
-"      --serial          they take turns: no races, but exactly repeatable anywhere\n"
-"what to compare with\n"
-"      --server PATH     the same file as the FUSE server sees it; has to be equal\n"
-"                        after fsync, msync and at the end\n"
-"      --close-syncs     ... and after close\n"
-"log\n"
-"      --record LOG      write all operations done to LOG\n"
-"      --replay LOG      do those in LOG instead of random ones, begun in its order;\n"
-"                        what no longer fits the file is fitted, or left out\n"
-"  -P, --log-dir DIR     where FILE.fsxlog and FILE.fsxmin go after a failure\n"
-"                        (default: beside FILE)\n"
-"      --minimize        after a failure, look for the fewest operations that still\n"
-"                        fail, on FILE.min (the default, except with --replay)\n"
-"      --no-minimize     do not\n"
-"output\n"
-"  -p, --progress N      say so after each N operations\n"
-"  -v, --verbose         print each operation\n"
-"  -q, --quiet           only failures and the last line\n"
-"  -h, --help            this text\n"
-"\n"
-"Exit status: 0 all is well; 1 the file differs from what it has to be; 2 bad\n"
-"usage; 3 a system call failed, or a mapping gave SIGBUS.\n"
-"\n"
-"A log has a line for each operation: name, offset, length, destination of a copy,\n"
-"flags (1: a mapping of its own; 2: keep the size, or the mapping; 4: fdatasync),\n"
-"seed of the bytes written, number of the process. Lines can be taken out by hand.\n"
-"\n"
-"operations (and usual weight)\n", MAX_PROCS);
+	       "\n"
+	       "usage: fsx [options] FILE\n"
+	       "\n"
+	       "FILE is made anew. The operations follow from the seed alone (with --procs from\n"
+	       "the seed and from who is when at work), so a run can be had again.\n"
+	       "\n"
+	       "how much\n"
+	       "  -N, --ops-count N     operations to do (default 10000)\n"
+	       "  -S, --seed N          seed of the random numbers (default 1)\n"
+	       "  -l, --length SIZE     the file never gets longer than this (default 256K)\n"
+	       "  -o, --op-size SIZE    longest single operation (default 64K; 16K with --procs)\n"
+	       "  -r, -w, -t N          round offsets and lengths of reads, of writes, and sizes\n"
+	       "                        given to truncate to multiples of N (default 1)\n"
+	       "      --check N         compare the whole file each N operations (default 1000, 0: never)\n"
+	       "which operations\n"
+	       "      --ops LIST        names, with commas: only these. '+NAME' or '-NAME' changes\n"
+	       "                        the usual mix; 'NAME=WEIGHT' says how often; 'all' is\n"
+	       "                        all of them. Names and usual weights are listed below.\n"
+	       "  -W, --no-mapwrite     no stores to a mapping\n"
+	       "  -R, --no-mapread      no loads from a mapping\n"
+	       "  -Z, --direct          read and write with O_DIRECT, always\n"
+	       "      --require-mmap    fail where a shared mapping cannot be written to;\n"
+	       "                        otherwise what the file system lacks is said and left out\n"
+	       "several processes\n"
+	       "      --procs N         N processes on the one file, at the same time (at most %d)\n"
+	       "      --serial          they take turns: no races, but exactly repeatable anywhere\n"
+	       "what to compare with\n"
+	       "      --server PATH     the same file as the FUSE server sees it; has to be equal\n"
+	       "                        after fsync, msync and at the end\n"
+	       "      --close-syncs     ... and after close\n"
+	       "log\n"
+	       "      --record LOG      write all operations done to LOG\n"
+	       "      --replay LOG      do those in LOG instead of random ones, begun in its order;\n"
+	       "                        what no longer fits the file is fitted, or left out\n"
+	       "  -P, --log-dir DIR     where FILE.fsxlog and FILE.fsxmin go after a failure\n"
+	       "                        (default: beside FILE)\n"
+	       "      --minimize        after a failure, look for the fewest operations that still\n"
+	       "                        fail, on FILE.min (the default, except with --replay)\n"
+	       "      --no-minimize     do not\n"
+	       "output\n"
+	       "  -p, --progress N      say so after each N operations\n"
+	       "  -v, --verbose         print each operation\n"
+	       "  -q, --quiet           only failures and the last line\n"
+	       "  -h, --help            this text\n"
+	       "\n"
+	       "Exit status: 0 all is well; 1 the file differs from what it has to be; 2 bad\n"
+	       "usage; 3 a system call failed, or a mapping gave SIGBUS.\n"
+	       "\n"
+	       "A log has a line for each operation: name, offset, length, destination of a copy,\n"
+	       "flags (1: a mapping of its own; 2: keep the size, or the mapping; 4: fdatasync),\n"
+	       "seed of the bytes written, number of the process. Lines can be taken out by hand.\n"
+	       "\n"
+	       "operations (and usual weight)\n",
+	       MAX_PROCS);
 	for (int i = 0; i < NR_KINDS; i++)
-		printf("  %-10s %3u  %s\n", info[i].name, info[i].weight, info[i].help);
+		printf("  %-10s %3u  %s\n", info[i].name, info[i].weight,
+		       info[i].help);
 }
 
 static void choose_ops(const char *list)
@@ -1684,7 +1813,8 @@ static void choose_ops(const char *list)
 
 	if (!copy)
 		io_error("no memory");
-	for (item = strtok_r(copy, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
+	for (item = strtok_r(copy, ",", &save); item;
+	     item = strtok_r(NULL, ",", &save)) {
 		char *equals = strchr(item, '=');
 		char sign = *item;
 		unsigned int value = 0;
@@ -1701,7 +1831,9 @@ static void choose_ops(const char *list)
 		}
 		if (!strcmp(item, "all")) {
 			for (kind = 0; kind < NR_KINDS; kind++)
-				weight[kind] = info[kind].weight ? info[kind].weight : 1;
+				weight[kind] = info[kind].weight ?
+						       info[kind].weight :
+						       1;
 			continue;
 		}
 		for (kind = 0; kind < NR_KINDS; kind++)
@@ -1714,7 +1846,8 @@ static void choose_ops(const char *list)
 		else if (equals)
 			weight[kind] = value;
 		else
-			weight[kind] = info[kind].weight ? info[kind].weight : 1;
+			weight[kind] = info[kind].weight ? info[kind].weight :
+							   1;
 	}
 	if (first)
 		usage_error("--ops: the list is empty");
@@ -1722,8 +1855,17 @@ static void choose_ops(const char *list)
 }
 
 enum {
-	OPT_CHECK = 256, OPT_OPS, OPT_REQUIRE_MMAP, OPT_PROCS, OPT_SERIAL, OPT_SERVER,
-	OPT_CLOSE_SYNCS, OPT_RECORD, OPT_REPLAY, OPT_MINIMIZE, OPT_NO_MINIMIZE,
+	OPT_CHECK = 256,
+	OPT_OPS,
+	OPT_REQUIRE_MMAP,
+	OPT_PROCS,
+	OPT_SERIAL,
+	OPT_SERVER,
+	OPT_CLOSE_SYNCS,
+	OPT_RECORD,
+	OPT_REPLAY,
+	OPT_MINIMIZE,
+	OPT_NO_MINIMIZE,
 };
 
 static const struct option options[] = {
@@ -1750,7 +1892,7 @@ static const struct option options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
-	{ },
+	{},
 };
 
 static void parse(int argc, char **argv)
@@ -1760,7 +1902,8 @@ static void parse(int argc, char **argv)
 
 	for (int i = 0; i < NR_KINDS; i++)
 		weight[i] = info[i].weight;
-	while ((c = getopt_long(argc, argv, "N:S:l:o:r:w:t:WRZP:p:vqh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "N:S:l:o:r:w:t:WRZP:p:vqh", options,
+				NULL)) != -1) {
 		switch (c) {
 		case 'N':
 			opt.ops = number("-N", optarg, 1, MAX_OPS);
@@ -1850,7 +1993,8 @@ static void parse(int argc, char **argv)
 	if (optind == argc)
 		usage_error("which FILE?");
 	if (optind + 1 < argc)
-		usage_error("one FILE, please: '%s' is another", argv[optind + 1]);
+		usage_error("one FILE, please: '%s' is another",
+			    argv[optind + 1]);
 	opt.path = argv[optind];
 	if (opt.replay) {
 		read_log(opt.replay);
@@ -1878,7 +2022,8 @@ static void parse(int argc, char **argv)
 		FILE *f = fopen(opt.record, "a");
 
 		if (!f)
-			usage_error("--record: %s: %s", opt.record, strerror(errno));
+			usage_error("--record: %s: %s", opt.record,
+				    strerror(errno));
 		fclose(f);
 	}
 	if (!opt.op_size)
@@ -1912,7 +2057,9 @@ static void probe(void)
 		io_error("fstat %s", opt.path);
 	if (!S_ISREG(st.st_mode))
 		usage_error("%s is not a regular file", opt.path);
-	block = round_up(st.st_blksize, page) <= 64 << 10 ? round_up(st.st_blksize, page) : page;
+	block = round_up(st.st_blksize, page) <= 64 << 10 ?
+			round_up(st.st_blksize, page) :
+			page;
 	if (ftruncate(fd, 16 * block))
 		io_error("ftruncate %s", opt.path);
 
@@ -1924,7 +2071,8 @@ static void probe(void)
 		if (opt.require_mmap)
 			io_error("%s: no shared writable mapping", opt.path);
 		if (!opt.quiet)
-			printf("fsx: no shared writable mapping here (%s)\n", strerror(errno));
+			printf("fsx: no shared writable mapping here (%s)\n",
+			       strerror(errno));
 		p = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
 		if (p != MAP_FAILED) {
 			offered |= NEED_MAPREAD;
@@ -1945,8 +2093,10 @@ static void probe(void)
 		if (posix_memalign(&buf, page, page))
 			io_error("no memory");
 		memset(buf, 0, page);
-		for (direct_align = 512; direct_align <= page; direct_align *= 2) {
-			if (pwrite(direct, buf, direct_align, direct_align) == direct_align) {
+		for (direct_align = 512; direct_align <= page;
+		     direct_align *= 2) {
+			if (pwrite(direct, buf, direct_align, direct_align) ==
+			    direct_align) {
 				offered |= NEED_DIRECT;
 				break;
 			}
@@ -1986,7 +2136,8 @@ static void leave_out(void)
 		if (!wanted || !(info[i].needs & ~offered))
 			continue;
 		if (!opt.quiet) {
-			printf("%s%s", said ? ", " : "fsx: not offered here: ", info[i].name);
+			printf("%s%s", said ? ", " : "fsx: not offered here: ",
+			       info[i].name);
 			said = true;
 		}
 		weight[i] = 0;
@@ -1997,9 +2148,10 @@ static void leave_out(void)
 		total_weight += weight[i];
 	if (!total_weight && !script)
 		usage_error("no operation is left to do");
-	if (!script && !weight[OP_WRITE] && !weight[OP_DWRITE] && !weight[OP_TRUNCATE] &&
-	    !weight[OP_ALLOC] && !weight[OP_ZERO])
-		usage_error("the file would stay empty: add write, truncate, alloc or zero");
+	if (!script && !weight[OP_WRITE] && !weight[OP_DWRITE] &&
+	    !weight[OP_TRUNCATE] && !weight[OP_ALLOC] && !weight[OP_ZERO])
+		usage_error(
+			"the file would stay empty: add write, truncate, alloc or zero");
 }
 
 int main(int argc, char **argv)
@@ -2021,13 +2173,15 @@ int main(int argc, char **argv)
 
 	if (!opt.quiet) {
 		if (script)
-			printf("fsx: replay of %s, %u operations", opt.replay, script_len);
+			printf("fsx: replay of %s, %u operations", opt.replay,
+			       script_len);
 		else
-			printf("fsx: seed %llu, %u operations", (unsigned long long)opt.seed,
-			       opt.ops);
-		printf(", length %u, op size %u, %u process%s%s%s%s, file %s\n", opt.length,
-		       opt.op_size, opt.procs, opt.procs > 1 ? "es" : "",
-		       opt.serial ? " in turn" : "", opt.server ? ", server's file " : "",
+			printf("fsx: seed %llu, %u operations",
+			       (unsigned long long)opt.seed, opt.ops);
+		printf(", length %u, op size %u, %u process%s%s%s%s, file %s\n",
+		       opt.length, opt.op_size, opt.procs,
+		       opt.procs > 1 ? "es" : "", opt.serial ? " in turn" : "",
+		       opt.server ? ", server's file " : "",
 		       opt.server ? opt.server : "", opt.path);
 	}
 	probe();
@@ -2051,13 +2205,15 @@ int main(int argc, char **argv)
 
 	if (opt.record)
 		write_log(opt.record, history,
-			  sh->verdict ? min_u32(sh->nr_log, sh->bad_op + 1) : sh->nr_log);
+			  sh->verdict ? min_u32(sh->nr_log, sh->bad_op + 1) :
+					sh->nr_log);
 	if (sh->verdict != V_OK) {
 		status = sh->verdict == V_DIFF ? ST_DIFF : ST_IO;
 		report();
 		if (!script) {
 			beside(log, "fsxlog");
-			write_log(log, history, min_u32(sh->nr_log, sh->bad_op + 1));
+			write_log(log, history,
+				  min_u32(sh->nr_log, sh->bad_op + 1));
 			printf("fsx: log: %s\n", log);
 		}
 		if (opt.minimize)

@@ -63,8 +63,8 @@ static long busy(void)
 	FILE *f = fopen("/proc/stat", "r");
 	long user, nice, system, idle, iowait, irq, softirq;
 
-	if (!f || fscanf(f, "cpu %ld %ld %ld %ld %ld %ld %ld", &user, &nice, &system, &idle,
-			 &iowait, &irq, &softirq) != 7)
+	if (!f || fscanf(f, "cpu %ld %ld %ld %ld %ld %ld %ld", &user, &nice,
+			 &system, &idle, &iowait, &irq, &softirq) != 7)
 		err(1, "/proc/stat");
 	fclose(f);
 	return user + nice + system + irq + softirq;
@@ -104,7 +104,8 @@ int main(int argc, char **argv)
 	if (gate(daemon, "count seen writepage"))
 		errx(1, "gate: %s", gate_text(daemon));
 	writes = gate_number(daemon);
-	printf("writes %ld\npages_per_write %.1f\npeak_temp %ld\ncpu_seconds %.2f\n", writes,
-	       (double)ROUNDS * size / page / writes, peak, (busy() - start) / 100.0);
+	printf("writes %ld\npages_per_write %.1f\npeak_temp %ld\ncpu_seconds %.2f\n",
+	       writes, (double)ROUNDS * size / page / writes, peak,
+	       (busy() - start) / 100.0);
 	return 0;
 }

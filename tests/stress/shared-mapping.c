@@ -36,14 +36,14 @@
 
 #include "stress.h"
 
-#define MAX_PROCS	64
-#define MAX_BLOCK	32768
-#define WORD		sizeof(uint64_t)
-#define GENERATIONS	(1u << 24)
-#define LAST_OPS	12
-#define PRESS_EACH	64	/* operations between two rounds of pressure, */
-#define PRESS_PARTS	16	/* each of which gives so much of the memory back */
-#define NOWHERE		UINT64_MAX
+#define MAX_PROCS 64
+#define MAX_BLOCK 32768
+#define WORD sizeof(uint64_t)
+#define GENERATIONS (1u << 24)
+#define LAST_OPS 12
+#define PRESS_EACH 64 /* operations between two rounds of pressure, */
+#define PRESS_PARTS 16 /* each of which gives so much of the memory back */
+#define NOWHERE UINT64_MAX
 
 static struct {
 	uint64_t seed;
@@ -59,14 +59,28 @@ static struct {
 	const char *path;
 	const char *server;
 } opt = {
-	.seed = 1, .size = 64 << 20, .ops = 10000, .block = 1024, .procs = 4, .truncate = true,
+	.seed = 1,
+	.size = 64 << 20,
+	.ops = 10000,
+	.block = 1024,
+	.procs = 4,
+	.truncate = true,
 };
 
 enum kind {
-	OP_STORE, OP_CHECK, OP_WRITE, OP_READ, OP_MSYNC, OP_KICK, OP_ZAP, OP_INVALIDATE,
-	OP_TRUNCATE, NR_KINDS
+	OP_STORE,
+	OP_CHECK,
+	OP_WRITE,
+	OP_READ,
+	OP_MSYNC,
+	OP_KICK,
+	OP_ZAP,
+	OP_INVALIDATE,
+	OP_TRUNCATE,
+	NR_KINDS
 };
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	unsigned int weight;
@@ -82,10 +96,11 @@ static const struct {
 	[OP_INVALIDATE]	= { "invalidate", 4, "posix_fadvise(POSIX_FADV_DONTNEED)" },
 	[OP_TRUNCATE]	= { "truncate", 1, "cut the file somewhere, make it long again" },
 };
+/* clang-format on */
 
 struct op {
 	uint8_t kind;
-	uint64_t first;		/* block; truncate: byte */
+	uint64_t first; /* block; truncate: byte */
 	uint32_t count;
 };
 
@@ -106,9 +121,9 @@ static uint32_t page;
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
-	uint64_t limit;		/* a truncate works on this block and all behind it */
+	uint64_t limit; /* a truncate works on this block and all behind it */
 	struct {
-		uint64_t first, end;	/* blocks it is at */
+		uint64_t first, end; /* blocks it is at */
 	} at[MAX_PROCS];
 	uint64_t ops;
 	unsigned int running;
@@ -121,14 +136,14 @@ static struct {
 	} log[MAX_PROCS + 1];
 	unsigned int bad_proc;
 	char message[1400];
-} *sh;
+} * sh;
 
 /* One process's own things. */
 static struct {
 	unsigned int me;
 	int fd;
 	int server;
-	bool last;	/* all is synced, the server's file has to be complete */
+	bool last; /* all is synced, the server's file has to be complete */
 	uint8_t *map;
 	uint64_t buf[MAX_BLOCK / WORD];
 } w;
@@ -162,7 +177,8 @@ static uint64_t expected(uint64_t number, uint32_t generation, uint32_t cut)
 }
 
 /* What is @word, found where word @number has to be? */
-static void explain(char *out, size_t room, uint64_t word, uint64_t number, uint32_t want)
+static void explain(char *out, size_t room, uint64_t word, uint64_t number,
+		    uint32_t want)
 {
 	uint32_t generation = word >> 40;
 	unsigned int writer = (word >> 32 & 0xff) - 1;
@@ -170,8 +186,8 @@ static void explain(char *out, size_t room, uint64_t word, uint64_t number, uint
 
 	if (!word)
 		snprintf(out, room, "zero");
-	else if (!(word >> 32 & 0xff) || writer >= opt.procs || place >= opt.size ||
-		 word != word_of(place / WORD, generation))
+	else if (!(word >> 32 & 0xff) || writer >= opt.procs ||
+		 place >= opt.size || word != word_of(place / WORD, generation))
 		snprintf(out, room, "no word of ours");
 	else if (place != number * WORD)
 		snprintf(out, room, "of offset %#llx, generation %u: MISPLACED",
@@ -185,7 +201,8 @@ static void explain(char *out, size_t room, uint64_t word, uint64_t number, uint
 
 /* ---- failing ---------------------------------------------------------- */
 
-static int fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int fail(int status, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Note what went wrong, if it is the first, and stop everybody. Returns -1. */
 static int fail(int status, const char *fmt, ...)
@@ -212,38 +229,43 @@ static int failed(const char *what)
 }
 
 /* The word @number is @word but should be of generation @want: tell all. */
-static int bad_word(const char *how, uint64_t number, uint64_t word, uint32_t want,
-		    uint32_t cut, const char *also)
+static int bad_word(const char *how, uint64_t number, uint64_t word,
+		    uint32_t want, uint32_t cut, const char *also)
 {
 	uint64_t off = number * WORD, look;
 	char text[1200], *out = text, *end = text + sizeof(text), note[80];
 
 	explain(note, sizeof(note), word, number, want);
-	out += snprintf(out, end - out,
-			"offset %#llx (page %llu, byte %#llx), block %llu of process %u, by %s\n"
-			"  expected %#018llx  %s%u%s\n",
-			(unsigned long long)off, (unsigned long long)(off / page),
-			(unsigned long long)(off % page), (unsigned long long)(off / opt.block),
-			owner(off / opt.block), how,
-			(unsigned long long)expected(number, want, cut),
-			!cut ? "a hole since generation " :
-			cut < opt.block ? "cut by a truncate in generation " : "generation ",
-			want, also);
-	out += snprintf(out, end - out, "  found    %#018llx  %s\n", (unsigned long long)word,
-			note);
+	out += snprintf(
+		out, end - out,
+		"offset %#llx (page %llu, byte %#llx), block %llu of process %u, by %s\n"
+		"  expected %#018llx  %s%u%s\n",
+		(unsigned long long)off, (unsigned long long)(off / page),
+		(unsigned long long)(off % page),
+		(unsigned long long)(off / opt.block), owner(off / opt.block),
+		how, (unsigned long long)expected(number, want, cut),
+		!cut		? "a hole since generation " :
+		cut < opt.block ? "cut by a truncate in generation " :
+				  "generation ",
+		want, also);
+	out += snprintf(out, end - out, "  found    %#018llx  %s\n",
+			(unsigned long long)word, note);
 	if (!copy_mapped(&look, w.map + off, WORD)) {
 		explain(note, sizeof(note), look, number, want);
-		out += snprintf(out, end - out, "  looked at again, mapping: %#018llx  %s\n",
+		out += snprintf(out, end - out,
+				"  looked at again, mapping: %#018llx  %s\n",
 				(unsigned long long)look, note);
 	}
 	if (pread(w.fd, &look, WORD, off) == WORD) {
 		explain(note, sizeof(note), look, number, want);
-		out += snprintf(out, end - out, "  looked at again, read:    %#018llx  %s\n",
+		out += snprintf(out, end - out,
+				"  looked at again, read:    %#018llx  %s\n",
 				(unsigned long long)look, note);
 	}
 	if (w.server >= 0 && pread(w.server, &look, WORD, off) == WORD) {
 		explain(note, sizeof(note), look, number, want);
-		out += snprintf(out, end - out, "  looked at again, server:  %#018llx  %s\n",
+		out += snprintf(out, end - out,
+				"  looked at again, server:  %#018llx  %s\n",
 				(unsigned long long)look, note);
 	}
 	return fail(ST_DIFF, "%s", text);
@@ -320,8 +342,9 @@ static int store_block(uint64_t b, bool by_write)
 	} else {
 		for (uint64_t i = 0; i < words; i++)
 			w.buf[i] = word_of(number + i, generation);
-		for (size_t done = 0; done < opt.block; ) {
-			ssize_t n = pwrite(w.fd, (char *)w.buf + done, opt.block - done,
+		for (size_t done = 0; done < opt.block;) {
+			ssize_t n = pwrite(w.fd, (char *)w.buf + done,
+					   opt.block - done,
 					   b * opt.block + done);
 
 			if (n <= 0)
@@ -336,7 +359,8 @@ static int store_block(uint64_t b, bool by_write)
 /* By which way to look at a block. */
 enum way { BY_MAPPING, BY_READ, BY_SERVER };
 
-static const char *const way_name[] = { "the mapping", "read", "the server's file" };
+static const char *const way_name[] = { "the mapping", "read",
+					"the server's file" };
 
 /* Is block @b what it has to be? Its owner may be storing to it, if not us. */
 static int check_block(uint64_t b, enum way way)
@@ -348,8 +372,8 @@ static int check_block(uint64_t b, enum way way)
 	if (way == BY_MAPPING) {
 		memcpy(w.buf, w.map + b * opt.block, opt.block);
 	} else {
-		ssize_t n = pread(way == BY_READ ? w.fd : w.server, w.buf, opt.block,
-				  b * opt.block);
+		ssize_t n = pread(way == BY_READ ? w.fd : w.server, w.buf,
+				  opt.block, b * opt.block);
 
 		if (n < 0)
 			return failed(way_name[way]);
@@ -359,10 +383,11 @@ static int check_block(uint64_t b, enum way way)
 			n = opt.block;
 		}
 		if (n != opt.block)
-			return fail(ST_DIFF,
-				    "offset %#llx: %s ends there, the file has %#llx bytes\n",
-				    (unsigned long long)(b * opt.block + n), way_name[way],
-				    (unsigned long long)opt.size);
+			return fail(
+				ST_DIFF,
+				"offset %#llx: %s ends there, the file has %#llx bytes\n",
+				(unsigned long long)(b * opt.block + n),
+				way_name[way], (unsigned long long)opt.size);
 	}
 	/* what the owner began later than this is not in the copy */
 	begun = blocks[b].begun;
@@ -402,7 +427,8 @@ static int check_run(uint64_t first, uint32_t count, enum way way)
 
 static int msync_run(uint64_t first, uint32_t count)
 {
-	uint64_t lo = first * opt.block / page * page, hi = (first + count) * opt.block;
+	uint64_t lo = first * opt.block / page * page,
+		 hi = (first + count) * opt.block;
 
 	if (msync(w.map + lo, hi - lo, MS_SYNC))
 		return failed("msync");
@@ -450,7 +476,8 @@ static int open_all(void)
 		if (w.server < 0)
 			return failed(opt.server);
 	}
-	w.map = mmap(NULL, opt.size, PROT_READ | PROT_WRITE, MAP_SHARED, w.fd, 0);
+	w.map = mmap(NULL, opt.size, PROT_READ | PROT_WRITE, MAP_SHARED, w.fd,
+		     0);
 	if (w.map == MAP_FAILED)
 		return failed("mmap");
 	catch_sigbus();
@@ -489,7 +516,8 @@ static struct op random_op(struct rng *rng, uint64_t *sweep)
 
 static int do_op(const struct op *op)
 {
-	uint64_t lo = op->first * opt.block, len = (uint64_t)op->count * opt.block;
+	uint64_t lo = op->first * opt.block,
+		 len = (uint64_t)op->count * opt.block;
 
 	switch (op->kind) {
 	case OP_STORE:
@@ -507,7 +535,8 @@ static int do_op(const struct op *op)
 			return failed("sync_file_range");
 		return 0;
 	case OP_ZAP:
-		if (madvise(w.map + lo / page * page, len + lo % page, MADV_DONTNEED))
+		if (madvise(w.map + lo / page * page, len + lo % page,
+			    MADV_DONTNEED))
 			return failed("madvise");
 		return 0;
 	case OP_INVALIDATE:
@@ -522,11 +551,12 @@ static int do_op(const struct op *op)
 static void print_op(const struct op *op)
 {
 	if (op->kind == OP_TRUNCATE)
-		printf("%-10s at %#llx%s\n", info[op->kind].name, (unsigned long long)op->first,
+		printf("%-10s at %#llx%s\n", info[op->kind].name,
+		       (unsigned long long)op->first,
 		       op->count == 1 ? ", long again by a write" : "");
 	else
-		printf("%-10s %u blocks at %#llx\n", info[op->kind].name, op->count,
-		       (unsigned long long)op->first * opt.block);
+		printf("%-10s %u blocks at %#llx\n", info[op->kind].name,
+		       op->count, (unsigned long long)op->first * opt.block);
 }
 
 static int step(const struct op *op)
@@ -543,7 +573,8 @@ static int step(const struct op *op)
 		return -1;
 	if (sigsetjmp(bus_jump, 0)) {
 		ret = fail(ST_IO, "SIGBUS at offset %#llx, in %s\n",
-			   (unsigned long long)(bus_addr - (uintptr_t)w.map), info[op->kind].name);
+			   (unsigned long long)(bus_addr - (uintptr_t)w.map),
+			   info[op->kind].name);
 	} else {
 		bus_armed = 1;
 		ret = do_op(op);
@@ -561,7 +592,8 @@ static void count_op(void)
 	pthread_mutex_lock(&sh->lock);
 	sh->ops++;
 	if (opt.progress && sh->ops % opt.progress == 0)
-		printf("shared-mapping: %llu operations\n", (unsigned long long)sh->ops);
+		printf("shared-mapping: %llu operations\n",
+		       (unsigned long long)sh->ops);
 	if (opt.pressure && sh->ops % PRESS_EACH == 0)
 		pthread_cond_broadcast(&sh->moved);
 	pthread_mutex_unlock(&sh->lock);
@@ -600,7 +632,7 @@ static void press(void)
 		failed("mmap for --pressure");
 		return;
 	}
-	for (uint64_t at = 0; ; at = at + part < opt.pressure ? at + part : 0) {
+	for (uint64_t at = 0;; at = at + part < opt.pressure ? at + part : 0) {
 		bool over;
 
 		for (uint64_t i = 0; i < opt.pressure; i += page)
@@ -613,7 +645,9 @@ static void press(void)
 		pthread_mutex_unlock(&sh->lock);
 		if (over)
 			return;
-		madvise(p + at, part < opt.pressure - at ? part : opt.pressure - at, MADV_DONTNEED);
+		madvise(p + at,
+			part < opt.pressure - at ? part : opt.pressure - at,
+			MADV_DONTNEED);
 	}
 }
 
@@ -631,19 +665,22 @@ static void last_check(void)
 	}
 	if ((uint64_t)st.st_size != opt.size) {
 		fail(ST_DIFF, "the file has %#llx bytes, expected %#llx\n",
-		     (unsigned long long)st.st_size, (unsigned long long)opt.size);
+		     (unsigned long long)st.st_size,
+		     (unsigned long long)opt.size);
 		return;
 	}
 	for (int round = 0; round < 2; round++) {
 		if (sigsetjmp(bus_jump, 0)) {
-			fail(ST_IO, "SIGBUS at offset %#llx, in the last check\n",
+			fail(ST_IO,
+			     "SIGBUS at offset %#llx, in the last check\n",
 			     (unsigned long long)(bus_addr - (uintptr_t)w.map));
 			return;
 		}
 		bus_armed = 1;
 		sh->log[w.me].last[sh->log[w.me].nr++ % LAST_OPS] = all;
 		for (uint64_t b = 0; b < nr_blocks; b++)
-			if (check_block(b, BY_MAPPING) || check_block(b, BY_READ))
+			if (check_block(b, BY_MAPPING) ||
+			    check_block(b, BY_READ))
 				return;
 		if (fsync(w.fd)) {
 			failed("fsync");
@@ -659,7 +696,8 @@ static void last_check(void)
 			return;
 		}
 		posix_fadvise(w.fd, 0, 0, POSIX_FADV_DONTNEED);
-		w.map = mmap(NULL, opt.size, PROT_READ | PROT_WRITE, MAP_SHARED, w.fd, 0);
+		w.map = mmap(NULL, opt.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     w.fd, 0);
 		if (w.map == MAP_FAILED) {
 			failed("mmap");
 			return;
@@ -668,7 +706,8 @@ static void last_check(void)
 }
 
 /* Processes number @first..@first+@n-1 do @what; one more presses. */
-static void run(void (*what)(void), unsigned int first, unsigned int n, bool pressed)
+static void run(void (*what)(void), unsigned int first, unsigned int n,
+		bool pressed)
 {
 	pid_t pid[MAX_PROCS + 1];
 	unsigned int all = n + pressed;
@@ -701,8 +740,9 @@ static void run(void (*what)(void), unsigned int first, unsigned int n, bool pre
 			for (unsigned int i = 0; i < all; i++)
 				if (pid[i] == gone)
 					sh->bad_proc = first + i;
-			snprintf(sh->message, sizeof(sh->message), "process %u was killed: %s\n",
-				 sh->bad_proc, strsignal(WTERMSIG(status)));
+			snprintf(sh->message, sizeof(sh->message),
+				 "process %u was killed: %s\n", sh->bad_proc,
+				 strsignal(WTERMSIG(status)));
 		}
 		for (unsigned int i = 0; i < all; i++)
 			if (pid[i] != gone)
@@ -724,18 +764,20 @@ static void report(void)
 		nr = sh->log[p].nr;
 		printf("shared-mapping: seed %llu; last operations of process %u:\n",
 		       (unsigned long long)opt.seed, p);
-		for (uint32_t i = nr > LAST_OPS ? nr - LAST_OPS : 0; i < nr; i++) {
+		for (uint32_t i = nr > LAST_OPS ? nr - LAST_OPS : 0; i < nr;
+		     i++) {
 			printf("%6u ", i);
 			print_op(&sh->log[p].last[i % LAST_OPS]);
 		}
 	}
 	printf("shared-mapping: again: shared-mapping -S %llu -N %u -s %llu -b %u --procs %u",
-	       (unsigned long long)opt.seed, opt.ops, (unsigned long long)opt.size, opt.block,
-	       opt.procs);
+	       (unsigned long long)opt.seed, opt.ops,
+	       (unsigned long long)opt.size, opt.block, opt.procs);
 	if (opt.pressure)
 		printf(" --pressure %llu", (unsigned long long)opt.pressure);
-	printf("%s%s%s %s\n", opt.truncate ? "" : " --no-truncate", opt.server ? " --server " : "",
-	       opt.server ? opt.server : "", opt.path);
+	printf("%s%s%s %s\n", opt.truncate ? "" : " --no-truncate",
+	       opt.server ? " --server " : "", opt.server ? opt.server : "",
+	       opt.path);
 }
 
 /* ---- the command line ------------------------------------------------- */
@@ -743,39 +785,41 @@ static void report(void)
 static void help(void)
 {
 	printf("shared-mapping - several processes store to one shared mapping and check it\n"
-"\n"
-"usage: shared-mapping [options] FILE\n"
-"\n"
-"FILE is made anew. Each process's operations follow from the seed; who is when at\n"
-"work depends on the machine, except in a guest with virtual time.\n"
-"\n"
-"  -N, --ops N           operations of each process (default 10000)\n"
-"  -S, --seed N          seed of the random numbers (default 1)\n"
-"  -s, --size SIZE       of the mapping: bytes (K, M, G may follow), or N%% of the\n"
-"                        machine's memory, as in 150%% (default 64M)\n"
-"      --procs N         processes (default 4, at most %d)\n"
-"  -b, --block SIZE      what belongs to one process: a power of two from 8 to 32K\n"
-"                        (default 1K: four owners in a page)\n"
-"      --pressure SIZE   one more process takes that much memory and gives it back,\n"
-"                        again and again\n"
-"      --no-truncate     leave the size alone\n"
-"      --server PATH     the same file as the FUSE server sees it; has to be equal\n"
-"                        after msync and at the end\n"
-"  -p, --progress N      say so after each N operations\n"
-"  -v, --verbose         print each operation\n"
-"  -q, --quiet           only failures and the last line\n"
-"  -h, --help            this text\n"
-"\n"
-"Exit status: 0 all is well; 1 a word is not what it has to be; 2 bad usage; 3 a\n"
-"system call failed (where there is no shared writable mapping: ENODEV), or the\n"
-"mapping gave SIGBUS.\n"
-"\n"
-"A guest's tmpfs cannot hold a file larger than memory: let the server keep it on a\n"
-"folder of the host, or shrink what memory is left with --pressure.\n"
-"\n"
-"operations (and how often)\n", MAX_PROCS);
+	       "\n"
+	       "usage: shared-mapping [options] FILE\n"
+	       "\n"
+	       "FILE is made anew. Each process's operations follow from the seed; who is when at\n"
+	       "work depends on the machine, except in a guest with virtual time.\n"
+	       "\n"
+	       "  -N, --ops N           operations of each process (default 10000)\n"
+	       "  -S, --seed N          seed of the random numbers (default 1)\n"
+	       "  -s, --size SIZE       of the mapping: bytes (K, M, G may follow), or N%% of the\n"
+	       "                        machine's memory, as in 150%% (default 64M)\n"
+	       "      --procs N         processes (default 4, at most %d)\n"
+	       "  -b, --block SIZE      what belongs to one process: a power of two from 8 to 32K\n"
+	       "                        (default 1K: four owners in a page)\n"
+	       "      --pressure SIZE   one more process takes that much memory and gives it back,\n"
+	       "                        again and again\n"
+	       "      --no-truncate     leave the size alone\n"
+	       "      --server PATH     the same file as the FUSE server sees it; has to be equal\n"
+	       "                        after msync and at the end\n"
+	       "  -p, --progress N      say so after each N operations\n"
+	       "  -v, --verbose         print each operation\n"
+	       "  -q, --quiet           only failures and the last line\n"
+	       "  -h, --help            this text\n"
+	       "\n"
+	       "Exit status: 0 all is well; 1 a word is not what it has to be; 2 bad usage; 3 a\n"
+	       "system call failed (where there is no shared writable mapping: ENODEV), or the\n"
+	       "mapping gave SIGBUS.\n"
+	       "\n"
+	       "A guest's tmpfs cannot hold a file larger than memory: let the server keep it on a\n"
+	       "folder of the host, or shrink what memory is left with --pressure.\n"
+	       "\n"
+	       "operations (and how often)\n",
+	       MAX_PROCS);
 	for (int i = 0; i < NR_KINDS; i++)
-		printf("  %-10s %3u  %s\n", info[i].name, info[i].weight, info[i].help);
+		printf("  %-10s %3u  %s\n", info[i].name, info[i].weight,
+		       info[i].help);
 }
 
 static uint64_t size_option(const char *text)
@@ -786,7 +830,8 @@ static uint64_t size_option(const char *text)
 	if (!len || text[len - 1] != '%')
 		return number("-s", text, 1, UINT32_MAX * WORD);
 	snprintf(digits, sizeof(digits), "%.*s", (int)len - 1, text);
-	return sysconf(_SC_PHYS_PAGES) * number("-s", digits, 1, 10000) / 100 * page;
+	return sysconf(_SC_PHYS_PAGES) * number("-s", digits, 1, 10000) / 100 *
+	       page;
 }
 
 enum { OPT_PROCS = 256, OPT_PRESSURE, OPT_NO_TRUNCATE, OPT_SERVER };
@@ -804,14 +849,15 @@ static const struct option options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
-	{ },
+	{},
 };
 
 static void parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "N:S:s:b:p:vqh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "N:S:s:b:p:vqh", options, NULL)) !=
+	       -1) {
 		switch (c) {
 		case 'N':
 			opt.ops = number("-N", optarg, 1, GENERATIONS - 1);
@@ -841,7 +887,8 @@ static void parse(int argc, char **argv)
 			opt.procs = number("--procs", optarg, 1, MAX_PROCS);
 			break;
 		case OPT_PRESSURE:
-			opt.pressure = number("--pressure", optarg, 1, UINT64_MAX / 2);
+			opt.pressure =
+				number("--pressure", optarg, 1, UINT64_MAX / 2);
 			break;
 		case OPT_NO_TRUNCATE:
 			opt.truncate = false;
@@ -856,7 +903,8 @@ static void parse(int argc, char **argv)
 	if (optind == argc)
 		usage_error("which FILE?");
 	if (optind + 1 < argc)
-		usage_error("one FILE, please: '%s' is another", argv[optind + 1]);
+		usage_error("one FILE, please: '%s' is another",
+			    argv[optind + 1]);
 	if (opt.block & (opt.block - 1))
 		usage_error("-b: %u is not a power of two", opt.block);
 	opt.path = argv[optind];
@@ -898,9 +946,10 @@ int main(int argc, char **argv)
 		printf("shared-mapping: seed %llu, %u processes with %u operations each, "
 		       "%llu bytes in blocks of %u, pressure %llu%s%s, file %s\n",
 		       (unsigned long long)opt.seed, opt.procs, opt.ops,
-		       (unsigned long long)opt.size, opt.block, (unsigned long long)opt.pressure,
-		       opt.server ? ", server's file " : "", opt.server ? opt.server : "",
-		       opt.path);
+		       (unsigned long long)opt.size, opt.block,
+		       (unsigned long long)opt.pressure,
+		       opt.server ? ", server's file " : "",
+		       opt.server ? opt.server : "", opt.path);
 	make_file();
 
 	sh = shared_zeros(sizeof(*sh));

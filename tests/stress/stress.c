@@ -35,7 +35,8 @@ void io_error(const char *fmt, ...)
 	exit(ST_IO);
 }
 
-uint64_t number(const char *option, const char *text, uint64_t min, uint64_t max)
+uint64_t number(const char *option, const char *text, uint64_t min,
+		uint64_t max)
 {
 	unsigned long long value;
 	unsigned int shift = 0;
@@ -46,18 +47,23 @@ uint64_t number(const char *option, const char *text, uint64_t min, uint64_t max
 	if (end == text || *text == '-' || errno)
 		usage_error("%s: '%s' is not a number", option, text);
 	switch (*end) {
-	case 'G': case 'g':
+	case 'G':
+	case 'g':
 		shift += 10;
 		/* fall through */
-	case 'M': case 'm':
+	case 'M':
+	case 'm':
 		shift += 10;
 		/* fall through */
-	case 'K': case 'k':
+	case 'K':
+	case 'k':
 		shift += 10;
 		end++;
 	}
 	if (*end)
-		usage_error("%s: '%s' is not a number (K, M and G may follow one)", option, text);
+		usage_error(
+			"%s: '%s' is not a number (K, M and G may follow one)",
+			option, text);
 	if (value > max >> shift || value << shift < min)
 		usage_error("%s: %s is not within %llu..%llu", option, text,
 			    (unsigned long long)min, (unsigned long long)max);
@@ -93,7 +99,8 @@ static void on_sigbus(int sig, siginfo_t *si, void *context)
 void catch_sigbus(void)
 {
 	/* SA_NODEFER: the jump out of the handler restores no signal mask */
-	struct sigaction sa = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction sa = { .sa_sigaction = on_sigbus,
+				.sa_flags = SA_SIGINFO | SA_NODEFER };
 
 	sigaction(SIGBUS, &sa, NULL);
 }
@@ -108,7 +115,8 @@ int copy_mapped(void *to, const void *from, size_t len)
 	return 0;
 }
 
-int print_bytes(char *out, size_t room, const char *what, const void *bytes, size_t len)
+int print_bytes(char *out, size_t room, const char *what, const void *bytes,
+		size_t len)
 {
 	const uint8_t *byte = bytes;
 	int n = snprintf(out, room, "%s", what);

@@ -14,26 +14,29 @@
 /* Exit statuses of every exerciser. */
 enum {
 	ST_OK = 0,
-	ST_DIFF = 1,	/* the file is not what it has to be */
-	ST_USAGE = 2,	/* the command line makes no sense */
-	ST_IO = 3,	/* a system call failed, or a mapping gave SIGBUS */
+	ST_DIFF = 1, /* the file is not what it has to be */
+	ST_USAGE = 2, /* the command line makes no sense */
+	ST_IO = 3, /* a system call failed, or a mapping gave SIGBUS */
 };
 
 /* Name put before every message; main() sets it. */
 extern const char *prog;
 
 /* Print "prog: message" and a pointer to --help on stderr, exit with ST_USAGE. */
-void usage_error(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void usage_error(const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
 
 /* Print "prog: message: strerror(errno)" on stderr, exit with ST_IO. */
-void io_error(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void io_error(const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
 
 /*
  * The number in @text: decimal, 0x hexadecimal or 0 octal, with K, M or G for
  * powers of 1024. Anything else, or a value outside @min..@max, is a usage
  * error that names @option.
  */
-uint64_t number(const char *option, const char *text, uint64_t min, uint64_t max);
+uint64_t number(const char *option, const char *text, uint64_t min,
+		uint64_t max);
 
 /*
  * @size bytes of zeros that children made by fork() share with their parent.
@@ -59,7 +62,8 @@ int copy_mapped(void *to, const void *from, size_t len);
  * Print "expected 01 02 ..." or the like on @out: @len bytes after @what.
  * Returns the number of characters, as snprintf() does.
  */
-int print_bytes(char *out, size_t room, const char *what, const void *bytes, size_t len);
+int print_bytes(char *out, size_t room, const char *what, const void *bytes,
+		size_t len);
 
 /* A sequence of random numbers: set @state to anything and go. */
 struct rng {
