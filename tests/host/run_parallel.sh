@@ -178,8 +178,8 @@ mkfifo "$scratch/stdin"
 exec 3<>"$scratch/stdin"
 "$top/uml/run" --kernel "$kernel" --initrd "$image" --append "$mark" <&3 >"$scratch/out.1" &
 pid_1=$!
-has_folder() { [ -n "$(ls -A "$runs")" ]; }
-await has_folder
+has_guard() { [ -n "$(cat "$runs"/*/guardian)" ]; }
+await has_guard
 kill -9 $pid_1
 wait $pid_1
 gone() { [ -z "$(ls -A "$runs")" ]; }
