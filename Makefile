@@ -7,6 +7,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 JOBS ?= $(shell nproc)
+# The steps of a verb follow each other, with make -j too; what a step makes has a path
+ifeq ($(findstring /,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
 
 include uml/kernel.mk
 include fs-image/image.mk
