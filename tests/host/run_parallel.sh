@@ -71,6 +71,11 @@ for n in $guests; do start "$n" --wall-clock; done
 await all_up
 ok $? '8 guests are up'
 is "$(find "$runs" -mindepth 1 -maxdepth 1 | wc -l)" 8 '... in a folder each'
+# a CPU for one guest; those that find none free may use all of ours
+cpus() { sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "$@"; }
+for pid in "$runs"/*/pid; do cpus "/proc/$(cat "$pid")/status"; done >"$scratch/cpus"
+is "$(grep -v -x "$(cpus /proc/self/status)" "$scratch/cpus" | sort | uniq -d)" '' '... no two kept to one CPU'
+is "$(wc -l <"$scratch/cpus")" 8 '... of all eight'
 for n in $guests; do eval "kill -9 \$pid_$n"; done
 wait
 clean 'kill -9 of the launchers'
