@@ -147,48 +147,59 @@ SCENARIO(plain)
 	EXPECT_EQ(0, in_child(flocks));
 }
 
-SCENARIO(with_other_options)
+static void with(struct __test_metadata *_metadata, struct user *user,
+		 struct user *other, const char *options)
 {
-	static const char *const options[] = {
-		"-o writeback_cache,atomic_o_trunc,keep_cache",
-		"-o direct_io,no_readdirplus,sync_read,no_locks",
-		"-o splice,auto_inval,max_write=8192,max_background=2",
-		"-o no_open,attr_timeout=0,entry_timeout=0",
-	};
+	const char *error;
+	int fd;
 
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		const char *error;
-
-		GATE("quit");
-		ASSERT_TRUE(daemon_gone());
-		gate_close(daemon_gate);
-		error = daemon_start(options[i]);
-		ASSERT_EQ(NULL, error)
-		{
-			TH_LOG("%s", error);
-		}
-		EXPECT_EQ(0, in_child(look_around))
-		{
-			TH_LOG("with %s", options[i]);
-		}
-		EXPECT_EQ(0, in_child(posix_locks));
-		int fd = OPEN(u, "data", O_RDWR | O_CREAT | O_TRUNC);
-
-		EXPECT_DO(100000, u, WRITE, fd, 0, 100000, 'x');
-		DO(u, FSYNC, fd);
-		DO(v, DROP_CACHES);
-		EXPECT_DO(100000, u, READ_COUNT, fd, 0, 200000);
-		EXPECT_EQ('x', server_byte("data", 99999));
-		DO(u, CLOSE, fd);
-
-		/* part of a page, which a write-back cache has to READ first */
-		DO(v, DROP_CACHES);
-		fd = OPEN(u, "data", O_WRONLY | O_APPEND);
-		EXPECT_DO(1, u, WRITE, fd, 0, 1, 'y');
-		DO(u, CLOSE, fd);
-		EXPECT_EQ('x', server_byte("data", 99999));
-		EXPECT_EQ('y', server_byte("data", 100000));
+	GATE("quit");
+	ASSERT_TRUE(daemon_gone());
+	gate_close(daemon_gate);
+	error = daemon_start(options);
+	ASSERT_EQ(NULL, error)
+	{
+		TH_LOG("%s", error);
 	}
+	EXPECT_EQ(0, in_child(look_around));
+	EXPECT_EQ(0, in_child(posix_locks));
+
+	fd = OPEN(user, "data", O_RDWR | O_CREAT | O_TRUNC);
+	EXPECT_DO(100000, user, WRITE, fd, 0, 100000, 'x');
+	DO(user, FSYNC, fd);
+	DO(other, DROP_CACHES);
+	EXPECT_DO(100000, user, READ_COUNT, fd, 0, 200000);
+	EXPECT_EQ('x', server_byte("data", 99999));
+	DO(user, CLOSE, fd);
+
+	/* part of a page, which a write-back cache has to READ first */
+	DO(other, DROP_CACHES);
+	fd = OPEN(user, "data", O_WRONLY | O_APPEND);
+	EXPECT_DO(1, user, WRITE, fd, 0, 1, 'y');
+	DO(user, CLOSE, fd);
+	EXPECT_EQ('x', server_byte("data", 99999));
+	EXPECT_EQ('y', server_byte("data", 100000));
+}
+
+SCENARIO(with_a_writeback_cache)
+{
+	with(_metadata, u, v, "-o writeback_cache,atomic_o_trunc,keep_cache");
+}
+
+SCENARIO(with_direct_io)
+{
+	with(_metadata, u, v, "-o direct_io,no_readdirplus,sync_read,no_locks");
+}
+
+SCENARIO(with_splice)
+{
+	with(_metadata, u, v,
+	     "-o splice,auto_inval,max_write=8192,max_background=2");
+}
+
+SCENARIO(with_no_open)
+{
+	with(_metadata, u, v, "-o no_open,attr_timeout=0,entry_timeout=0");
 }
 
 TEST_HARNESS_MAIN
