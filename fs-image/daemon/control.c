@@ -140,7 +140,8 @@ static const char help[] =
 	"log [OPCODE] [WHICH] [last=N] [follow]\n"
 	"reset                 empty the log, set counters to 0\n"
 	"stats                 counters by opcode\n"
-	"count [seen|done|overlaps] OPCODE [WHICH]    one number, from the log\n"
+	"count [seen|done|overlaps] OPCODE [WHICH]    one number, from the log; refused when\n"
+	"                      that has lost entries\n"
 	"send KIND file=PATH|node=N [off=N] [size=BYTES]   a notification, out of any handler\n"
 	"ping                  is the daemon there?\n"
 	"quit                  unmount and end the daemon\n"
@@ -191,6 +192,14 @@ static uint64_t count_log(const struct match *m, enum event ev)
 		n += e->event == ev && (ev != EV_DONE || e->sent) &&
 		     match_op(m, &e->op);
 	return n;
+}
+
+/* A number from a log that has lost entries would be too small. */
+static void answer_lost(struct client *c)
+{
+	answer(c, GATE_REFUSED,
+	       "the log is full, %llu entries are gone: 'reset' it, give fuse-daemon more --log-entries, or see 'stats'",
+	       (unsigned long long)log_lost());
 }
 
 static bool event_word(const char *word, enum event *ev)
@@ -252,6 +261,11 @@ static void cmd_wait(struct client *c, struct words *w)
 	c->deadline = now() + timeout;
 	c->state = c->event == EV_HELD ? WAIT_HELD : WAIT_EVENT;
 	c->have = c->event == EV_HELD ? 0 : count_log(&c->match, c->event);
+	if (c->event != EV_HELD && c->have < c->need && log_lost()) {
+		c->state = NOTHING;
+		match_free(&c->match);
+		answer_lost(c);
+	}
 }
 
 static void cmd_release(struct client *c, struct words *w)
@@ -425,6 +439,8 @@ static void cmd_count(struct client *c, struct words *w)
 		err = "'count' needs an opcode, or 'all'";
 	if (err) {
 		answer(c, GATE_USAGE, "%s", err);
+	} else if ((overlaps || ev != EV_HELD) && log_lost()) {
+		answer_lost(c);
 	} else {
 		if (overlaps) {
 			while (seq-- && (e = log_get(seq)))

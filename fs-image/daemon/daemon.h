@@ -233,6 +233,7 @@ void log_init(void);
 uint64_t log_event(enum event ev, const struct request *rq, int error, long len,
 		   const char *note); /* returns its sequence number */
 struct entry *log_get(uint64_t seq); /* NULL: gone, or not yet there */
+uint64_t log_lost(void); /* how many are gone, as the log is full */
 uint64_t log_next(void); /* sequence number of the next entry */
 void log_print_entry(FILE *out, const struct entry *e);
 void log_print_op(FILE *out, const struct op *op);

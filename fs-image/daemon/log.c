@@ -6,8 +6,8 @@
 #include <string.h>
 
 static struct entry *ring;
-/* sequence numbers: the oldest kept, and the next */
-static uint64_t first, next;
+/* sequence numbers: the first since the log was emptied, the oldest kept, the next */
+static uint64_t start, first, next;
 
 static struct {
 	uint64_t seen, held, done, failed, bytes, overlaps;
@@ -23,7 +23,7 @@ void log_init(void)
 
 void log_reset(void)
 {
-	first = next;
+	start = first = next;
 	memset(count, 0, sizeof(count));
 }
 
@@ -79,6 +79,11 @@ uint64_t log_event(enum event ev, const struct request *rq, int error, long len,
 	if (ev != EV_DONE) /* counted once the kernel has the reply */
 		control_count(ev, &e->op);
 	return e->seq;
+}
+
+uint64_t log_lost(void)
+{
+	return first - start;
 }
 
 uint64_t log_next(void)

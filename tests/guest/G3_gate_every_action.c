@@ -180,4 +180,28 @@ SCENARIO(reenter_and_allocate)
 	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), "WRITE"));
 }
 
+/* A number of what is left in the log would pass for the number of all. */
+SCENARIO(a_full_log_is_not_counted)
+{
+	int fd;
+
+	GATE("quit");
+	ASSERT_TRUE(daemon_gone());
+	gate_close(daemon_gate);
+	ASSERT_EQ(NULL, daemon_start("--log-entries 16"));
+	fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	for (int i = 0; i < 20; i++)
+		DO(u, WRITE, fd, i, 1, 'a');
+	EXPECT_EQ(GATE_REFUSED, gate(daemon_gate, "count seen write"));
+	EXPECT_EQ(GATE_REFUSED, gate(daemon_gate, "count overlaps writepage"));
+	EXPECT_EQ(GATE_REFUSED, gate(daemon_gate, "wait seen write 20"));
+	GATE("wait seen write 1");
+	GATE("stats");
+	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), " 20 "));
+
+	GATE("reset");
+	DO(u, WRITE, fd, 0, 1, 'a');
+	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
+}
+
 TEST_HARNESS_MAIN

@@ -534,11 +534,19 @@ char *sandbox_end(struct sandbox *sb)
 		return NULL;
 	gate(daemon_gate, "remove all");
 	gate(daemon_gate, "release");
-	if (gate(daemon_gate, "count overlaps writepage") == GATE_OK &&
-	    gate_number(daemon_gate) != 0)
-		add(&wrong,
-		    "%ld WRITEs came while a WRITE of the same cached page was in flight",
-		    gate_number(daemon_gate));
+	switch (gate(daemon_gate, "count overlaps writepage")) {
+	case GATE_OK:
+		if (gate_number(daemon_gate))
+			add(&wrong,
+			    "%ld WRITEs came while a WRITE of the same cached page was in flight",
+			    gate_number(daemon_gate));
+		break;
+	case GATE_DEAD:
+		break;
+	default:
+		add(&wrong, "WRITEs of one page in flight: %s",
+		    gate_text(daemon_gate));
+	}
 	clean = users_end(sb) && in_child(do_sync, LIMIT);
 	if (!clean) {
 		/* dropped requests are never answered: this is the way out */
