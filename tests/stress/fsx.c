@@ -202,7 +202,7 @@ static uint32_t script_len;
 enum verdict { V_OK, V_DIFF, V_IO };
 
 /* What all processes share. */
-static struct {
+struct shared {
 	pthread_mutex_t lock;
 	pthread_cond_t moved; /* a claim was given back, or all is over */
 	uint32_t size; /* of the file, by the model */
@@ -229,7 +229,9 @@ static struct {
 	uint8_t expected[SHOWN], found[SHOWN];
 	char views[160];
 	char message[240];
-} * sh;
+};
+
+static struct shared *sh;
 
 static uint8_t *model; /* opt.length bytes, zero past the end of the file */
 static struct op *history; /* what was done, in order */

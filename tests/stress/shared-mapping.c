@@ -118,7 +118,7 @@ static struct block *blocks;
 static uint64_t nr_blocks;
 static uint32_t page;
 
-static struct {
+struct shared {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	uint64_t limit; /* a truncate works on this block and all behind it */
@@ -136,7 +136,9 @@ static struct {
 	} log[MAX_PROCS + 1];
 	unsigned int bad_proc;
 	char message[1400];
-} * sh;
+};
+
+static struct shared *sh;
 
 /* One process's own things. */
 static struct {
