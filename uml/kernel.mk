@@ -40,7 +40,9 @@ endif
 
 NAME    := $(tree)$(suffix)
 OUT     := build/$(NAME)
-OBJ     := $(OUT)/obj
+# Beside the source it is made of, also for the debug kernel: the compiler cache knows a
+# source by its path from here, which is then the same in each variant
+OBJ     := $(if $(suffix),build/$(tree)/obj$(suffix),$(OUT)/obj)
 LINUX   := $(OUT)/linux
 VMLINUX := $(OBJ)/vmlinux
 LOG     := $(OUT)/log
@@ -82,10 +84,9 @@ tree: source
 	  uml/tree $(REPO) $(VARIANT) $(series) $(SRC); }
 endif
 
-# The debug kernel is of the same source, which its objects, too, call ../src
 config: tree
-	@mkdir -p $(OBJ)
-	@$(if $(and $(suffix),$(filter build/%,$(SRC))),ln -sfn ../$(tree)/src $(OUT)/src)
+	@mkdir -p $(OUT) $(OBJ)
+	@$(if $(suffix),[ -L $(OUT)/obj ] || { rm -rf $(OUT)/obj; ln -sn ../$(tree)/obj$(suffix) $(OUT)/obj; })
 	@if [ ! -f $(OBJ)/.config ] || [ ! -f $(OUT)/.configured ] || \
 	    [ -n "$$(find $(FRAGMENTS) uml/configure -newer $(OUT)/.configured)" ]; then \
 	  $(call locked,$(OUT)) uml/phase config "$(NAME)" $(LOG)/config.log \
