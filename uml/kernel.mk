@@ -86,7 +86,7 @@ endif
 
 config: tree
 	@mkdir -p $(OUT) $(OBJ)
-	@$(if $(suffix),[ -L $(OUT)/obj ] || { rm -rf $(OUT)/obj; ln -sn ../$(tree)/obj$(suffix) $(OUT)/obj; })
+	@$(if $(suffix),[ -L $(OUT)/obj ] || { rm -rf $(OUT)/obj; ln -sfn ../$(tree)/obj$(suffix) $(OUT)/obj; })
 	@if [ ! -f $(OBJ)/.config ] || [ ! -f $(OUT)/.configured ] || \
 	    [ -n "$$(find $(FRAGMENTS) uml/configure -newer $(OUT)/.configured)" ]; then \
 	  $(call locked,$(OUT)) uml/phase config "$(NAME)" $(LOG)/config.log \
