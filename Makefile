@@ -12,7 +12,7 @@ ifeq ($(findstring /,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 
-include uml/kernel.mk
+include uml/kernel/kernel.mk
 include fs-image/image.mk
 include tests/tests.mk
 
@@ -46,14 +46,14 @@ bench: deps ## what the loop costs, and the kernels; on an idle host, about 15 m
 .PHONY: bench
 
 patches: ## write the commits of build/VARIANT/src back to kernel-patches/
-	@uml/patches $(VARIANT) $(SRC) kernel-patches
+	@uml/kernel/patches $(VARIANT) $(SRC) kernel-patches
 .PHONY: patches
 
 lint: ## checkpatch, W=1 and sparse on the patches, clang-format, shellcheck
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) sparse clang-format shellcheck
 	@$(MAKE) --no-print-directory linux VARIANT=stock
 	@$(MAKE) --no-print-directory linux
-	@$(call locked,build) env $(kernel-env) uml/lint $(NAME) $(SRC) $(OBJ) kernel-patches build/stock/src build/stock/obj $(KMAKE)
+	@$(call locked,build) env $(kernel-env) uml/kernel/lint $(NAME) $(SRC) $(OBJ) kernel-patches build/stock/src build/stock/obj $(KMAKE)
 .PHONY: lint
 
 ##@ Steps, each done by the verbs above when it is due

@@ -8,7 +8,7 @@ IMAGE_CFLAGS := -static -O2 -g -Wall -Wextra -Ifs-image/gate
 
 init_SRC           := fs-image/init.c
 act_SRC            := fs-image/act.c
-fuse-daemon_SRC    := $(wildcard fs-image/daemon/*.c)
+fuse-daemon_SRC    := $(wildcard fs-image/server/*.c)
 gate_SRC           := $(wildcard fs-image/gate/*.c)
 fsx_SRC            := tests/stress/fsx.c tests/stress/stress.c
 shared-mapping_SRC := tests/stress/shared-mapping.c tests/stress/stress.c

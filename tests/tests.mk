@@ -7,11 +7,11 @@ REPEAT ?= 1
 
 TEST_PACKAGES := shellcheck fio stress-ng sqlite3 gdbserver
 
-guest-tests := $(wildcard tests/guest/*.c)
+guest-tests := $(wildcard tests/guest/*/*.c)
 host-tests  := $(wildcard tests/host/*.sh)
 all-tests   := $(guest-tests) $(host-tests)
-# A glob over the names, with or without folder and ending
-chosen      := $(if $(T),$(filter $(sort $(wildcard $(foreach t,$(T),$(t) tests/*/$(t) tests/*/$(t).c tests/*/$(t).sh))),$(all-tests)),$(all-tests))
+# T: words for tests/choose: ids, subjects, names
+chosen      := $(if $(T),$(shell tests/choose $(foreach t,$(subst ','\'',$(T)),'$(t)')),$(all-tests))
 
 TESTS     := $(OUT)/tests
 test-libs := $(wildcard tests/lib/*.c) fs-image/gate/gate.c
@@ -32,6 +32,7 @@ $(TESTS)/lib/gate.o: fs-image/gate/gate.c $(test-headers)
 	$(CC) $(TEST_CFLAGS) -c -o $@ $<
 
 $(TESTS)/%: tests/guest/%.c $(test-objects) $(test-headers)
+	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -s -o $@.new $< $(test-objects) -lpthread
 	mv $@.new $@
 .PRECIOUS: $(TESTS)/lib/%.o
@@ -43,12 +44,12 @@ test-programs:
 
 ##@ Tests
 
-test: test-names test-deps linux image test-programs ## all tests; T='*A5*' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
+test: test-names test-deps linux image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
 	@NAME=$(NAME) VARIANT=$(VARIANT) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 
 test-names:
-	@$(if $(chosen),:,echo "T=$(T): no test has such a name; ls tests/guest tests/host" >&2; exit 2)
+	@$(if $(chosen),:,echo "T=$(T): no test has such a name, subject or id; see tests/README.md" >&2; exit 2)
 .PHONY: test-names
 
 test-deps:
@@ -60,6 +61,6 @@ table: ## the guest tests with their results on the three kernels, for the READM
 .PHONY: table
 
 mutants: ## take the patched series back hunk by hunk: which test notices?
-	@$(MAKE) --no-print-directory test VARIANT=patched DEBUG= T='[A-FH-Z]*'
+	@$(MAKE) --no-print-directory test VARIANT=patched DEBUG= T='guest/[!g]*'
 	@tests/mutants $(HUNKS)
 .PHONY: mutants

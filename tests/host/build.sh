@@ -31,7 +31,7 @@ cat >"$src/compile" <<-EOF
 	cat \$1 >>\$2 && echo end >>\$2
 EOF
 build() {
-	try uml/phase build fake "$scratch/log" uml/build "$src" "$obj" "$linux"
+	try uml/phase build fake "$scratch/log" uml/kernel/build "$src" "$obj" "$linux"
 }
 is_linux() { # words of a.c and b.c, what
 	is "$(tr '\n' ' ' <"$linux" 2>/dev/null)" "begin $1 end begin $2 end " "$3"
@@ -67,7 +67,7 @@ build
 is_linux three two 'mended'
 unlike "$scratch/log" 'CC .*b\.o' '... and only that is compiled again'
 write b.c mistake
-try env V=1 uml/phase build fake "$scratch/log" uml/build "$src" "$obj" "$linux"
+try env V=1 uml/phase build fake "$scratch/log" uml/kernel/build "$src" "$obj" "$linux"
 like "$scratch/err" '^CC .*b\.o' 'V=1 shows what is done, on stderr'
 write b.c two
 build
@@ -76,7 +76,7 @@ build
 cut_off() { # signal, whom: - for the group (ctrl-C), or make
 	write a.c stop
 	rm -f "$scratch/there"
-	perl -e "$own_group" uml/build "$src" "$obj" "$linux" >"$scratch/out" 2>&1 &
+	perl -e "$own_group" uml/kernel/build "$src" "$obj" "$linux" >"$scratch/out" 2>&1 &
 	pid=$!
 	await test -s "$scratch/there"
 	if [ "$2" = make ]; then
@@ -107,10 +107,10 @@ if unshare -rm true 2>/dev/null; then
 	seq 300000 >"$src/a.c"
 	small="$scratch/small"
 	try unshare -rm sh -c "mount -t tmpfs -o size=1M none $small && mkdir $small/obj $small/log && echo old >$small/linux &&
-		uml/phase build fake $small/log/log uml/build $src $small/obj $small/linux
+		uml/phase build fake $small/log/log uml/kernel/build $src $small/obj $small/linux
 		echo status \$?; cat $small/linux; ls $small/obj
 		echo eight >$src/a.c; touch -d 2001-01-01 $src/a.c
-		uml/phase build fake $small/log/log uml/build $src $small/obj $small/linux; cat $small/linux"
+		uml/phase build fake $small/log/log uml/kernel/build $src $small/obj $small/linux; cat $small/linux"
 	like "$scratch/out" '^status [1-9]' 'a full disk fails the build'
 	like "$scratch/err" 'FAILED' '... which the line says'
 	like "$scratch/err" 'Is the disk full\? [01] MB are left at .*/log' '... with the reason'
@@ -121,7 +121,7 @@ else
 	skip 'a full disk' 'unshare -rm is refused here'
 fi
 
-try uml/phase config fake "$scratch/log" uml/configure "$src" "$obj" /no/fragment
+try uml/phase config fake "$scratch/log" uml/kernel/configure "$src" "$obj" /no/fragment
 [ "$status" -ne 0 ] && grep -q '^  config   fake.*FAILED' "$scratch/err"
 ok $? 'another phase'
 try uml/phase none fake "$scratch/log" /no/program

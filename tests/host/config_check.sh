@@ -8,7 +8,7 @@ src=$(realpath "build/$NAME/obj/source")
 obj=$scratch/obj
 mkdir "$obj"
 configure() {
-	try uml/configure "$src" "$obj" "$@"
+	try uml/kernel/configure "$src" "$obj" "$@"
 }
 base=$scratch/base
 cat >"$base" <<-'EOF'
@@ -78,7 +78,7 @@ cat >"$scratch/cc" <<-EOF
 	read -r _ <"$scratch/fifo"
 EOF
 chmod +x "$scratch/cc"
-perl -e "$own_group" env CC="$scratch/cc" uml/configure "$src" "$obj" "$base" "$scratch/more" >"$scratch/out" 2>&1 &
+perl -e "$own_group" env CC="$scratch/cc" uml/kernel/configure "$src" "$obj" "$base" "$scratch/more" >"$scratch/out" 2>&1 &
 pid=$!
 await test -s "$scratch/asked"
 kill -9 -$pid
@@ -90,7 +90,7 @@ tried 0 '... and the next time it is made'
 grep -qx CONFIG_TMPFS=y "$obj/.config"
 ok $? '... whole'
 
-try uml/configure "$src" "$obj" /no/fragment
+try uml/kernel/configure "$src" "$obj" /no/fragment
 [ "$status" -ne 0 ] && grep -q /no/fragment "$scratch/err"
 ok $? 'a missing fragment is named'
 done_testing

@@ -32,7 +32,7 @@ like "$scratch/err" 'no-such-verb' '... is named'
 # tests
 m test 'T=*no_such_test*'
 tried 2 'a T= that no test has'
-like "$scratch/err" 'T=\*no_such_test\*: no test has such a name; ls tests/guest tests/host' '... is named, with where to look'
+like "$scratch/err" 'T=\*no_such_test\*: no test has such a name, subject or id; see tests/README.md' '... is named, with where to look'
 nothing_built
 m -j4 test 'T=no_such_test'
 tried 2 '... with make -j4, too'

@@ -9,7 +9,7 @@ repo=$scratch/repo.git series=$scratch/patches/series.test src=$scratch/test/src
 mkdir -p "$scratch/patches/set" "$scratch/test" "$scratch/home" "$scratch/bin"
 export HOME="$scratch/home" GIT_CONFIG_NOSYSTEM=1
 
-# A repository as uml/source makes it, and patches 1 to 4; the fourth needs the third
+# A repository as uml/kernel/source makes it, and patches 1 to 4; the fourth needs the third
 git init -q -b debian "$scratch/work"
 cd "$scratch/work" || exit
 export GIT_AUTHOR_NAME=nobody GIT_AUTHOR_EMAIL=nobody@localhost
@@ -37,7 +37,7 @@ write_series() { # numbers of patches
 	done >"$series"
 }
 tree() {
-	try env PATH="$scratch/bin:$PATH" uml/tree "$repo" test "$series" "$src"
+	try env PATH="$scratch/bin:$PATH" uml/kernel/tree "$repo" test "$series" "$src"
 }
 commits() {
 	git -C "$src" log --reverse --format=%s debian..HEAD | sed 's/fuse: change //' | tr '\n' ' '
@@ -71,7 +71,7 @@ is "$(commits)" '1 2 ' '... are two commits'
 clean
 is "$(git -C "$src" log -1 --format='%ad %cd')" "$(git -C "$scratch/work" log -1 --format='%ad %ad' top~2)" \
 	'... of the date of the patch, so that the hash is the same everywhere'
-uml/tree --is-current "$series" "$src"
+uml/kernel/tree --is-current "$series" "$src"
 ok $? '... and current'
 touch -d 2001-01-01 "$src/fs/fuse/dir.c" "$src/fs/fuse/file.c"
 tree
@@ -79,7 +79,7 @@ is "$(find "$src/fs/fuse" -name '*.c' -newermt 2002-01-01)" '' 'the same again t
 
 # a changed series
 write_series 1 2 3
-! uml/tree --is-current "$series" "$src"
+! uml/kernel/tree --is-current "$series" "$src"
 ok $? 'a longer series is not current'
 tree
 tried 0 '... and applied'
@@ -153,7 +153,7 @@ cut_off() { # words of git's arguments, before or after, which time
 	EOF
 	chmod +x "$scratch/bin/git"
 	: >"$scratch/count"
-	perl -e "$own_group" env PATH="$scratch/bin:$PATH" uml/tree "$repo" test "$series" "$src" >"$scratch/out" 2>&1 &
+	perl -e "$own_group" env PATH="$scratch/bin:$PATH" uml/kernel/tree "$repo" test "$series" "$src" >"$scratch/out" 2>&1 &
 	pid=$!
 	await test -e "$scratch/there"
 	kill "-${4:-9}" -$pid
@@ -172,7 +172,7 @@ for step in '"worktree add" before 1' '"worktree add" after 1' '"am -q" before 2
 	rm -rf "$src" "$scratch/test/.series"
 	write_series 1 2 3
 	eval "cut_off $step"
-	! uml/tree --is-current "$series" "$src"
+	! uml/kernel/tree --is-current "$series" "$src"
 	ok $? "kill -9, $step: not taken for whole"
 	again '...'
 done
@@ -183,7 +183,7 @@ cat >"$scratch/bin/smudge" <<-EOF
 	echo here >"$scratch/there"
 	read -r _ <"$scratch/never"
 EOF
-perl -e "$own_group" uml/tree "$repo" test "$series" "$src" >"$scratch/out" 2>&1 &
+perl -e "$own_group" uml/kernel/tree "$repo" test "$series" "$src" >"$scratch/out" 2>&1 &
 pid=$!
 await test -e "$scratch/there"
 kill -9 -$pid
@@ -197,7 +197,7 @@ for step in '"reset" before 1' '"reset" after 1' '"am -q" before 2' '"am -q" aft
 	tree
 	write_series 1 2 3
 	eval "cut_off $step"
-	! uml/tree --is-current "$series" "$src"
+	! uml/kernel/tree --is-current "$series" "$src"
 	ok $? "a changed series is cut off, $step: not taken for whole"
 	again '...'
 done

@@ -78,7 +78,7 @@ command -v xz >"$scratch/xz" && sed -i "s|/usr/bin/xz|$(cat "$scratch/xz")|" "$b
 
 : >"$scratch/downloads"
 fetch() { # apt's answer
-	try env HOME="$scratch/home" PATH="$bin:$PATH" answer="$1" uml/source 9.9 "$cache" "$repo"
+	try env HOME="$scratch/home" PATH="$bin:$PATH" answer="$1" uml/kernel/source 9.9 "$cache" "$repo"
 }
 downloads() {
 	wc -l <"$scratch/downloads"
@@ -94,7 +94,7 @@ nothing() { # what
 }
 cut_off() { # apt's answer; killed when there
 	rm -f "$scratch/there"
-	perl -e "$own_group" env HOME="$scratch/home" PATH="$bin:$PATH" answer="$1" uml/source 9.9 "$cache" "$repo" >"$scratch/out" 2>&1 &
+	perl -e "$own_group" env HOME="$scratch/home" PATH="$bin:$PATH" answer="$1" uml/kernel/source 9.9 "$cache" "$repo" >"$scratch/out" 2>&1 &
 	pid=$!
 	await test -e "$scratch/there"
 	kill "-${2:-9}" -$pid
@@ -166,10 +166,10 @@ rm -rf "$repo"
 # would take it away
 rm -rf "$cache"
 rm -f "$scratch/there"
-env HOME="$scratch/home" PATH="$bin:$PATH" answer=slow uml/source 9.9 "$cache" "$scratch/repo1" >"$scratch/out1" 2>&1 &
+env HOME="$scratch/home" PATH="$bin:$PATH" answer=slow uml/kernel/source 9.9 "$cache" "$scratch/repo1" >"$scratch/out1" 2>&1 &
 pid_1=$!
 await test -e "$scratch/there"
-env HOME="$scratch/home" PATH="$bin:$PATH" answer=whole uml/source 9.9 "$cache" "$scratch/repo2" >"$scratch/out2" 2>&1 &
+env HOME="$scratch/home" PATH="$bin:$PATH" answer=whole uml/kernel/source 9.9 "$cache" "$scratch/repo2" >"$scratch/out2" 2>&1 &
 pid_2=$!
 timeout 2 tail --pid=$pid_2 -f /dev/null
 echo go >"$scratch/never"
@@ -188,7 +188,7 @@ if unshare -rm true 2>/dev/null; then
 	tar -C "$scratch/deb" -cJf "$scratch/deb/root/usr/src/$package.tar.xz" "$package"
 	dpkg-deb -b "$scratch/deb/root" "$scratch/$deb" >/dev/null
 	try env HOME="$scratch/home" PATH="$bin:$PATH" answer=whole unshare -rm sh -c \
-		"mount -t tmpfs -o size=1M none $scratch/small && rm -rf $cache && uml/source 9.9 $cache $repo; s=\$?; ls -A $scratch/small; exit \$s"
+		"mount -t tmpfs -o size=1M none $scratch/small && rm -rf $cache && uml/kernel/source 9.9 $cache $repo; s=\$?; ls -A $scratch/small; exit \$s"
 	[ "$status" -ne 0 ] && grep -q 'No space left' "$scratch/err"
 	ok $? 'a full disk is said' || remark "$scratch/err"
 	is "$(grep -c '^repo' "$scratch/out")" 0 '... and nothing half-made stays'

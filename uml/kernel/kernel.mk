@@ -10,10 +10,10 @@ DEBUG   ?=
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fuse-uml
 REPO    := build/linux-$(KERNEL).git
 
-FRAGMENTS := uml/config/base.config
+FRAGMENTS := uml/kernel/config/base.config
 suffix    :=
 ifneq ($(filter-out 0 n no,$(DEBUG)),)
-FRAGMENTS += uml/config/debug.config
+FRAGMENTS += uml/kernel/config/debug.config
 suffix    := -debug
 endif
 
@@ -50,7 +50,7 @@ LOG     := $(OUT)/log
 # ccache across variants: paths relative to the object folder, which gdb is told. Without
 # the second map an object from another variant's build would name that one's sources.
 # DEPEND: it reads gcc's own list of headers, and does not preprocess each file first.
-KMAKE   := CC=$(abspath uml/cc) LOCALVERSION=-$(NAME) \
+KMAKE   := CC=$(abspath uml/kernel/cc) LOCALVERSION=-$(NAME) \
 	KCFLAGS="-fdebug-prefix-map=$(abspath $(OBJ))=.$(if $(KSRC),, -fdebug-prefix-map=$(abspath $(SRC))=../src)" \
 	$(if $(filter 1,$(V)),V=1)
 kernel-env = UML_CCACHE=$(shell command -v ccache) CCACHE_DIR=$(CACHE)/ccache \
@@ -74,34 +74,34 @@ else
 source:
 	@[ -d $(REPO) ] || { $(call locked,build) \
 	  uml/phase source linux-source-$(KERNEL) build/log/source.log \
-	  sh -c '[ -d $(REPO) ] || uml/source $(KERNEL) $(CACHE) $(REPO)'; }
+	  sh -c '[ -d $(REPO) ] || uml/kernel/source $(KERNEL) $(CACHE) $(REPO)'; }
 
 series := kernel-patches/series.$(VARIANT)
 $(if $(wildcard $(series)),,$(error no VARIANT=$(VARIANT): there is $(patsubst kernel-patches/series.%,%,$(wildcard kernel-patches/series.*))))
 tree: source
-	@uml/tree --is-current $(series) $(SRC) || { $(call locked,build) \
+	@uml/kernel/tree --is-current $(series) $(SRC) || { $(call locked,build) \
 	  uml/phase patch "series.$(VARIANT)" build/log/patch-$(tree).log \
-	  uml/tree $(REPO) $(VARIANT) $(series) $(SRC); }
+	  uml/kernel/tree $(REPO) $(VARIANT) $(series) $(SRC); }
 endif
 
 config: tree
 	@mkdir -p $(OUT) $(OBJ)
 	@$(if $(suffix),[ -L $(OUT)/obj ] || { rm -rf $(OUT)/obj; ln -sfn ../$(tree)/obj$(suffix) $(OUT)/obj; })
 	@if [ ! -f $(OBJ)/.config ] || [ ! -f $(OUT)/.configured ] || \
-	    [ -n "$$(find $(FRAGMENTS) uml/configure -newer $(OUT)/.configured)" ]; then \
+	    [ -n "$$(find $(FRAGMENTS) uml/kernel/configure -newer $(OUT)/.configured)" ]; then \
 	  $(call locked,$(OUT)) uml/phase config "$(NAME)" $(LOG)/config.log \
-	  sh -c '$(kernel-env) CC=$(abspath uml/cc) uml/configure $(SRC) $(OBJ) $(FRAGMENTS) && touch $(OUT)/.configured' && \
+	  sh -c '$(kernel-env) CC=$(abspath uml/kernel/cc) uml/kernel/configure $(SRC) $(OBJ) $(FRAGMENTS) && touch $(OUT)/.configured' && \
 	  { grep '^config: left out' $(LOG)/config.log >&2 || :; }; fi
 
 # Kbuild takes a second and a half to find that nothing changed: ask only when
 # something in the tree is newer than the kernel.
 linux: config ## build/VARIANT/linux
 	@if [ ! -f $(LINUX) ] || [ ! -f $(OBJ)/.built ] || [ -e $(OBJ)/.building ] || \
-	    [ -n "$$(find $(SRC)/ $(OBJ)/.config uml/cc uml/build uml/kernel.mk -name .git -prune -o -newer $(OBJ)/.built -print -quit)" ]; then \
+	    [ -n "$$(find $(SRC)/ $(OBJ)/.config uml/kernel/cc uml/kernel/build uml/kernel/kernel.mk -name .git -prune -o -newer $(OBJ)/.built -print -quit)" ]; then \
 	  $(call locked,$(OUT)) uml/phase build "$(NAME)" $(LOG)/build.log \
-	  env $(kernel-env) uml/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS); fi
+	  env $(kernel-env) uml/kernel/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS); fi
 
 # A configured tree in a folder given on the command line (tests/mutants): build only
 linux-in:
-	@env $(kernel-env) uml/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS)
+	@env $(kernel-env) uml/kernel/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS)
 .PHONY: linux-in
