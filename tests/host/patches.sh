@@ -5,8 +5,8 @@
 # moment, and from then on git refuses everything.
 set -u
 . tests/host/lib
-repo=$scratch/repo.git series=$scratch/patches/series.test src=$scratch/test/src
-mkdir -p "$scratch/patches/set" "$scratch/test" "$scratch/home" "$scratch/bin"
+repo=$scratch/repo.git patches=$scratch/patches src=$scratch/test/src
+mkdir -p "$scratch/all" "$scratch/patches/set" "$scratch/test" "$scratch/home" "$scratch/bin"
 export HOME="$scratch/home" GIT_CONFIG_NOSYSTEM=1
 
 # A repository as uml/kernel/source makes it, and patches 1 to 4; the fourth needs the third
@@ -27,17 +27,22 @@ for n in 1 2 3; do
 done
 sed -i '15s/$/ again/' fs/fuse/file.c
 git commit -q -a -m 'fuse: change 4'
-git format-patch -q -o "$scratch/patches/set" debian
+git format-patch -q -N --zero-commit --no-signature --abbrev=12 -o "$scratch/all" debian
 git clone -q --bare -b debian . "$repo"
 git --git-dir="$repo" config core.autocrlf false
 cd "$OLDPWD" || exit
+printf '# a comment\n\ntest: set\n' >"$patches/variants"
 write_series() { # numbers of patches
+	rm -f "$patches"/set/*
 	for n; do
-		(cd "$scratch/patches" && echo set/000"$n"*)
-	done >"$series"
+		cp "$scratch/all/000$n"* "$patches/set/"
+	done
+}
+is_current() {
+	uml/kernel/tree --is-current test "$patches" "$src"
 }
 tree() {
-	try env PATH="$scratch/bin:$PATH" uml/kernel/tree "$repo" test "$series" "$src"
+	try env PATH="$scratch/bin:$PATH" uml/kernel/tree "$repo" test "$patches" "$src"
 }
 commits() {
 	git -C "$src" log --reverse --format=%s debian..HEAD | sed 's/fuse: change //' | tr '\n' ' '
@@ -62,16 +67,14 @@ chmod +x "$HOME/hooks"/*
 printf '#!/bin/sh\nexec cat\n' >"$scratch/bin/smudge"
 chmod +x "$scratch/bin/smudge"
 
-printf '# the set\n\n' >"$scratch/comment"
 write_series 1 2
-cat "$scratch/comment" "$series" >"$series.new" && mv "$series.new" "$series"
 tree
 tried 0 'two patches'
 is "$(commits)" '1 2 ' '... are two commits'
 clean
 is "$(git -C "$src" log -1 --format='%ad %cd')" "$(git -C "$scratch/work" log -1 --format='%ad %ad' top~2)" \
 	'... of the date of the patch, so that the hash is the same everywhere'
-uml/kernel/tree --is-current "$series" "$src"
+is_current
 ok $? '... and current'
 touch -d 2001-01-01 "$src/fs/fuse/dir.c" "$src/fs/fuse/file.c"
 tree
@@ -79,7 +82,7 @@ is "$(find "$src/fs/fuse" -name '*.c' -newermt 2002-01-01)" '' 'the same again t
 
 # a changed series
 write_series 1 2 3
-! uml/kernel/tree --is-current "$series" "$src"
+! is_current
 ok $? 'a longer series is not current'
 tree
 tried 0 '... and applied'
@@ -88,7 +91,8 @@ is "$(find "$src/fs/fuse" -name '*.c' -newermt 2002-01-01)" "$src/fs/fuse/file.c
 write_series 1 3
 tree
 is "$(commits)" '1 3 ' 'a shorter one'
-sed -i 's/^Subject: .*change 3/&, better/' "$scratch"/patches/set/0003*
+sed -i 's/^Subject: .*change 3/&, better/' "$scratch"/all/0003*
+write_series 1 3
 tree
 is "$(commits)" '1 3, better ' 'a changed patch'
 
@@ -104,11 +108,23 @@ echo 'int x;' >>"$src/fs/fuse/dir.c"
 git -C "$src" -c commit.gpgSign=false -c core.hooksPath=/dev/null commit -q -a -m own
 ok $? '... that can be worked in'
 git -C "$src" reset -q --hard HEAD~
-echo set/0009-missing.patch >"$series"
+write_series
 tree
-[ "$status" -ne 0 ] && grep -q 'set/0009-missing.patch' "$scratch/err"
-ok $? 'a patch that is not there is named'
+tried 1 'a folder without patches'
+like "$scratch/err" "no patches in $patches/set, of which 'test' is made" '... is named'
+try uml/kernel/tree "$repo" tset "$patches" "$src"
+tried 1 'a variant that is none'
+like "$scratch/err" "no variant 'tset' in .*: test" '... is named, with those that are'
 is "$(commits)" '1 3, better ' '... and the tree is the old one'
+
+# one variant on top of another
+mkdir "$patches/base" "$scratch/both"
+cp "$scratch/all"/000[12]* "$patches/base/"
+write_series 3
+printf 'base: base\nboth: base set\n' >>"$patches/variants"
+try uml/kernel/tree "$repo" both "$patches" "$scratch/both/src"
+tried 0 'two folders of patches'
+is "$(git -C "$scratch/both/src" log --format=%s base..both)" 'fuse: change 3, better' '... git log of the one that stands on the other'
 
 # own work
 write_series 1 3
@@ -135,6 +151,33 @@ tree
 is "$(cat "$src/fs/fuse/own.c")" new 'a new file of the user stays through a changed series'
 rm "$src/fs/fuse/own.c"
 
+# taken back: a commit and its patch, each with git
+write_series 1 2
+tree
+sed -i '5s/$/ own/' "$src/fs/fuse/dir.c"
+git -C "$src" -c commit.gpgSign=false -c core.hooksPath=/dev/null commit -q -a -m 'fuse: change 5'
+try uml/kernel/patches test "$src" "$patches"
+tried 0 'make patches'
+like "$scratch/out" '^3 patches in' '... writes all of the folder'
+is_current
+ok $? '... and the tree is current'
+git -C "$src" reset -q --hard HEAD~
+touch -d 2001-01-01 "$src/fs/fuse/dir.c" "$src/fs/fuse/file.c"
+rm "$patches"/set/0003*
+! is_current
+ok $? 'the commit is reset, its patch removed: not current'
+tree
+tried 0 '... but that is no work of its own'
+is "$(commits)" '1 2 ' '... the commits are those of the patches'
+is "$(find "$src/fs/fuse" -name '*.c' -newermt 2002-01-01)" '' '... and nothing is written'
+is_current
+ok $? '... from then on it is current'
+git -C "$src" reset -q --hard HEAD~
+write_series 1 2 3
+tree
+tried 0 'a commit is reset and the patches are others: nothing that would be lost'
+is "$(commits)" '1 2 3, better ' '... and they are applied'
+
 # cut off at each step: git is stopped where a step begins, or just after it
 mkfifo "$scratch/never"
 real=$(command -v git)
@@ -153,7 +196,7 @@ cut_off() { # words of git's arguments, before or after, which time
 	EOF
 	chmod +x "$scratch/bin/git"
 	: >"$scratch/count"
-	perl -e "$own_group" env PATH="$scratch/bin:$PATH" uml/kernel/tree "$repo" test "$series" "$src" >"$scratch/out" 2>&1 &
+	perl -e "$own_group" env PATH="$scratch/bin:$PATH" uml/kernel/tree "$repo" test "$patches" "$src" >"$scratch/out" 2>&1 &
 	pid=$!
 	await test -e "$scratch/there"
 	kill "-${4:-9}" -$pid
@@ -166,13 +209,13 @@ again() { # what
 	is "$(commits)" '1 2 3 ' '... makes the whole series'
 	clean
 }
-sed -i 's/, better//' "$scratch"/patches/set/0003*
+sed -i 's/, better//' "$scratch"/all/0003*
 for step in '"worktree add" before 1' '"worktree add" after 1' '"am -q" before 2' '"am -q" after 3' \
 	'"worktree move" before 1' '"worktree move" after 1'; do
 	rm -rf "$src" "$scratch/test/.series"
 	write_series 1 2 3
 	eval "cut_off $step"
-	! uml/kernel/tree --is-current "$series" "$src"
+	! is_current
 	ok $? "kill -9, $step: not taken for whole"
 	again '...'
 done
@@ -183,7 +226,7 @@ cat >"$scratch/bin/smudge" <<-EOF
 	echo here >"$scratch/there"
 	read -r _ <"$scratch/never"
 EOF
-perl -e "$own_group" uml/kernel/tree "$repo" test "$series" "$src" >"$scratch/out" 2>&1 &
+perl -e "$own_group" uml/kernel/tree "$repo" test "$patches" "$src" >"$scratch/out" 2>&1 &
 pid=$!
 await test -e "$scratch/there"
 kill -9 -$pid
@@ -197,7 +240,7 @@ for step in '"reset" before 1' '"reset" after 1' '"am -q" before 2' '"am -q" aft
 	tree
 	write_series 1 2 3
 	eval "cut_off $step"
-	! uml/kernel/tree --is-current "$series" "$src"
+	! is_current
 	ok $? "a changed series is cut off, $step: not taken for whole"
 	again '...'
 done

@@ -24,7 +24,7 @@ tree    := ksrc-$(notdir $(abspath $(KSRC)))-$(shell printf %s '$(abspath $(KSRC
 SRC     := $(abspath $(KSRC))
 else ifneq ($(KERNEL),6.12)
 # Our patches are for 6.12: another version is built as Debian ships it, with what
-# it needs to run at all (series.stock) where that applies.
+# it needs to run at all (kernel-patches/common) where that applies.
 ifneq ($(filter-out stock,$(VARIANT)),)
 ifeq ($(origin VARIANT),command line)
 $(error VARIANT=$(VARIANT) exists for KERNEL=6.12 only: leave VARIANT out, or say VARIANT=stock)
@@ -76,12 +76,12 @@ source:
 	  uml/phase source linux-source-$(KERNEL) build/log/source.log \
 	  sh -c '[ -d $(REPO) ] || uml/kernel/source $(KERNEL) $(CACHE) $(REPO)'; }
 
-series := kernel-patches/series.$(VARIANT)
-$(if $(wildcard $(series)),,$(error no VARIANT=$(VARIANT): there is $(patsubst kernel-patches/series.%,%,$(wildcard kernel-patches/series.*))))
+variants := $(sort $(shell sed -n 's/^\([^\#:]*\):.*/\1/p' kernel-patches/variants))
+$(if $(filter $(VARIANT),$(variants)),,$(error no VARIANT=$(VARIANT): there is $(variants)))
 tree: source
-	@uml/kernel/tree --is-current $(series) $(SRC) || { $(call locked,build) \
-	  uml/phase patch "series.$(VARIANT)" build/log/patch-$(tree).log \
-	  uml/kernel/tree $(REPO) $(VARIANT) $(series) $(SRC); }
+	@uml/kernel/tree --is-current $(VARIANT) kernel-patches $(SRC) || { $(call locked,build) \
+	  uml/phase patch "$(VARIANT)" build/log/patch-$(tree).log \
+	  uml/kernel/tree $(REPO) $(VARIANT) kernel-patches $(SRC); }
 endif
 
 config: tree
