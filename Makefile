@@ -22,17 +22,17 @@ run: ready ## a shell in the guest; CMD='...' runs that instead, and its status 
 	@uml/session $(LINUX) $(IMAGE) $(if $(MEM),--mem $(MEM)) $(RUN)
 .PHONY: run
 
-# CMD, BREAK, GO, PID: make gives its command line's variables to what it runs
-gdb: ready ## the kernel under gdb; BREAK=fuse_fsync CMD='...' goes straight there
-	@uml/debug $(LINUX) $(IMAGE)
+# CMD, BREAK, GO, PID, RUN, MEM: make gives its command line's variables to what it runs
+gdb: ready $(if $(T),one-test test-programs) ## the kernel under gdb; BREAK=fuse_fsync CMD='...' goes straight there; T=A4 runs a test
+	@$(if $(T),$(as-command)) uml/gdb/debug $(LINUX) $(IMAGE)
 .PHONY: gdb
 
 gdb-daemon: ready ## the daemon inside the guest under gdb; BREAK=fs_write CMD='...'
-	@uml/debug-daemon $(LINUX) $(IMAGE)
+	@uml/gdb/debug-server $(LINUX) $(IMAGE)
 .PHONY: gdb-daemon
 
 tour: ready ## three walks through page writeback in gdb; PART=2 takes one
-	@uml/tour $(LINUX) $(IMAGE) $(PART)
+	@uml/gdb/tour $(LINUX) $(IMAGE) $(PART)
 .PHONY: tour
 
 console: ## the terminal of the guest that make gdb runs; Ctrl-] leaves

@@ -52,6 +52,13 @@ test-names:
 	@$(if $(chosen),:,echo "T=$(T): no test has such a name, subject or id; see tests/README.md" >&2; exit 2)
 .PHONY: test-names
 
+# For make gdb T=A4: the one program that T names as the guest's command
+as-command = RUN='--no-fuse --add $(binaries) $(RUN)' CMD='exec /tests/$(notdir $(binaries))'
+
+one-test:
+	@$(if $(filter 1,$(words $(binaries))),:,echo "make gdb T=$(T): $(words $(binaries)) guest tests have such a name, subject or id; one can be run" >&2; exit 2)
+.PHONY: one-test
+
 test-deps:
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) $(TEST_PACKAGES)
 .PHONY: test-deps

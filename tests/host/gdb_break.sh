@@ -32,7 +32,8 @@ import gdb
 for stop in range(60):
     if not gdb.selected_inferior().pid:
         break
-    from fuseuml import breaks, fuse
+    from fuseuml.commands import breaks
+    from fuseuml.model import fuse
     inode, nodeid = breaks.inode_here()
     wanted = fuse.find_inode("/mnt/fuse/a")
     print("stop %s %s" % (gdb.selected_frame().name(), "right" if inode in (None, int(wanted["inode"].address)) else "WRONG"))

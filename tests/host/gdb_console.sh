@@ -15,7 +15,7 @@ mkfifo "$scratch/keys"
 : >"$scratch/screen"
 # a marker in the kernel's words tells our guest from others
 mark=mark=$$
-(ARGS="--mem $mem --append $mark" script -q -f -c "uml/debug '$kernel' '$image'" "$scratch/screen" <"$scratch/keys" >/dev/null 2>&1) &
+(RUN="--mem $mem --append $mark" script -q -f -c "uml/gdb/debug '$kernel' '$image'" "$scratch/screen" <"$scratch/keys" >/dev/null 2>&1) &
 session=$!
 exec 8>"$scratch/keys"
 shown() { tr -d '\r' <"$scratch/screen" | grep -q -E "$1"; }

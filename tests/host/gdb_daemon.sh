@@ -10,7 +10,7 @@ command -v gdbserver >/dev/null || {
 }
 
 debug_daemon() {
-	try env BREAK="$1" CMD="$2" ARGS="--mem $mem" uml/debug-daemon "$kernel" "$image"
+	try env BREAK="$1" CMD="$2" MEM=$mem uml/gdb/debug-server "$kernel" "$image"
 }
 debug_daemon fs_write 'echo hi >/mnt/fuse/x'
 tried 0 'a stop in the daemon'

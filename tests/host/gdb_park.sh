@@ -20,7 +20,7 @@ break fuse_fsync
 boot
 python
 import gdb
-from fuseuml import tasks, park, kernel
+from fuseuml.model import kernel, parked, tasks
 REGISTERS = ("rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip eflags").split()
 def registers():
     return [int(gdb.newest_frame().read_register(r)) for r in REGISTERS]
@@ -49,7 +49,7 @@ print("same=%d" % (registers() == saved and stack() == words))
 gdb.execute("delete")
 gdb.execute("break fuse_statfs")
 gdb.execute("continue")
-print("still=%d" % (second in park.parked))
+print("still=%d" % (second in parked.by_pid))
 gdb.execute("uml-resume %d" % second)
 gdb.execute("continue")
 print("back2=%d same2=%d" % (pid() == second, registers() == saved2 and stack() == words2))

@@ -7,7 +7,7 @@ set -u
 . tests/host/gdb-lib
 
 debug() {
-	try env BREAK="$1" CMD="PATH=\$PATH:/tests; $2" ARGS="--mem $mem --append $mark" uml/debug "$kernel" "$image"
+	try env BREAK="$1" CMD="PATH=\$PATH:/tests; $2" RUN="--mem $mem --append $mark" uml/gdb/debug "$kernel" "$image"
 }
 # This test's guests: others use the same kernel at the same time
 mark=MARK=${scratch##*-}
@@ -27,7 +27,7 @@ like "$scratch/out" 'stopped in fuse_fsync, task act \(pid [0-9]+\)' 'the task'
 
 debug fuse_fsync 'true'
 tried 1 'never there: status 1'
-like "$scratch/err" '^uml/debug: fuse_fsync was never reached' '... said in a line'
+like "$scratch/err" '^uml/gdb/debug: fuse_fsync was never reached' '... said in a line'
 
 debug fuse_no_such_function 'true'
 tried 2 'no such function: status 2'
@@ -37,11 +37,11 @@ ok $? '... in one line'
 
 debug '' 'true'
 tried 2 'no BREAK and no terminal: status 2'
-try env PID=999999999 uml/debug "$kernel" "$image"
+try env PID=999999999 uml/gdb/debug "$kernel" "$image"
 tried 2 'attaching to nothing: status 2'
-try env SCRIPT=/nonexistent uml/debug "$kernel" "$image"
+try env SCRIPT=/nonexistent uml/gdb/debug "$kernel" "$image"
 tried 2 'a script that is not there: status 2'
-try uml/debug /nonexistent "$image"
+try uml/gdb/debug /nonexistent "$image"
 tried 2 'no kernel: status 2'
 
 # Ctrl-C: gdb stops the guest and goes on with its script
@@ -51,7 +51,7 @@ boot
 uml-ps
 echo still here\n
 END
-try env SCRIPT="$scratch/script" CMD='while :; do :; done' ARGS="--mem $mem --append $mark" uml/debug "$kernel" "$image"
+try env SCRIPT="$scratch/script" CMD='while :; do :; done' RUN="--mem $mem --append $mark" uml/gdb/debug "$kernel" "$image"
 like "$scratch/out" 'still here' 'SIGINT to gdb stops a guest that spins, and it lives'
 
 # What was started ends with gdb; nothing else does

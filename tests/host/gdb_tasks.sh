@@ -38,7 +38,7 @@ echo <blocked\n
 uml-bt blocked
 echo >\n
 echo <full\n
-python uml_blocked = [t for t in __import__("fuseuml.tasks").tasks.tasks() if __import__("fuseuml.tasks").tasks.blocked(t)]
+python uml_blocked = [t for t in __import__("fuseuml.model.tasks").model.tasks.tasks() if __import__("fuseuml.model.tasks").model.tasks.blocked(t)]
 python gdb.execute("uml-bt -full %d" % int(uml_blocked[0]["pid"]))
 echo >\n
 echo <select\n

@@ -12,13 +12,13 @@ patched*) ;;
 esac
 
 for part in 1 2 3; do
-	try uml/tour "$kernel" "$image" $part
+	try uml/gdb/tour "$kernel" "$image" $part
 	tried 0 "part $part"
 	like "$scratch/out" "^=== part $part is over: [4-9] stops, all as told" '... every stop is as told'
 	unlike "$scratch/out" 'no source|No such file' '... with source lines'
 	no_traceback
 done
-try uml/tour "$kernel" "$image" 4
+try uml/gdb/tour "$kernel" "$image" 4
 tried 2 'there is no part 4'
 like "$scratch/err" 'PART=4: there are 1, 2 and 3' '... said so'
 done_testing

@@ -66,19 +66,19 @@ echo <dirty\n
 dirty
 echo >\n
 echo <print\n
-python fi = __import__("fuseuml.fuse").fuse.find_inode("/a")
+python fi = __import__("fuseuml.model.fuse").model.fuse.find_inode("/a")
 python gdb.set_convenience_variable("fi", fi.address)
 print *$fi
 print $fi->inode
 print *$fi->inode.i_sb->s_bdi
 print *$fi->inode.i_mapping
 print *(struct fuse_conn *)fuse_conn_list.next->prev
-python wp = __import__("fuseuml.fuse").fuse.writepages(fi)[0]
+python wp = __import__("fuseuml.model.fuse").model.fuse.writepages(fi)[0]
 python gdb.set_convenience_variable("wpa", wp.wpa.address)
 print *$wpa
-python gdb.set_convenience_variable("req", list(__import__("fuseuml.fuse").fuse.requests(__import__("fuseuml.fuse").fuse.find_conn()))[0].req.address)
+python gdb.set_convenience_variable("req", list(__import__("fuseuml.model.fuse").model.fuse.requests(__import__("fuseuml.model.fuse").model.fuse.find_conn()))[0].req.address)
 print *$req
-python p = __import__("fuseuml.pages").pages.of_inode(fi)[0][8]
+python p = __import__("fuseuml.model.pages").model.pages.of_inode(fi)[0][8]
 python gdb.set_convenience_variable("folio", gdb.Value(p.folio).cast(gdb.lookup_type("struct folio").pointer()))
 print *$folio
 echo >\n

@@ -5,7 +5,7 @@
    gdb -p PID -x uml/gdb/fuse-uml.py        a guest that runs
    gdb -x uml/gdb/fuse-uml.py build/patched/linux core
 
-`fuse-help` lists the commands. Each is also a Python function in fuseuml/.
+`fuse-help` lists the commands. Each is also a Python function in fuseuml/commands.
 """
 import os
 import sys
@@ -23,6 +23,6 @@ else:
 if HERE not in sys.path:
     sys.path.insert(0, HERE)
 
-from fuseuml import session  # noqa: E402  (needs the path above)
+from fuseuml.session import register  # noqa: E402  (needs the path above)
 
-session.start(TOP)
+register.start()

@@ -11,8 +11,8 @@ import re
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
-from . import kernel, park
-from .kernel import Command, Problem, at, each, symbol, text, write
+from . import kernel, parked
+from .kernel import Problem, at, each, symbol, text
 
 # The way into the scheduler: true of each sleeper, tells nothing
 SCHEDULER = {
@@ -83,6 +83,10 @@ def name(task):
     return text(task["comm"])
 
 
+def who(task):
+    return "%s (pid %d)" % (name(task), int(task["pid"]))
+
+
 def state(task):
     """The letter that ps shows."""
     exit_state = int(task["exit_state"])
@@ -140,13 +144,13 @@ class _Sleeper(Unwinder):
         self.real = self.registers = None
 
     def __call__(self, pending):
-        if self.registers is None and not park.parked:
+        if self.registers is None and not parked.by_pid:
             return None
         pc = int(pending.read_register("rip"))
         sp = int(pending.read_register("rsp"))
         if self.registers is None or (pc, sp) != self.real:
-            parked = park.registers_at(pc)
-            return None if parked is None else self.parked(pending, pc, parked)
+            registers = parked.registers_at(pc)
+            return None if registers is None else self.parked(pending, pc, registers)
         # the id lies just below the sleeper's stack: gdb mistrusts stacks that jump
         registers = self.registers
         info = pending.create_unwind_info(_Frame(registers["rsp"] - 16, registers["rip"]))
@@ -219,13 +223,13 @@ def frames(task):
     sleeping = _unwinder.registers is not None
     if sleeping:
         frame = frame.older()
-    if int(task["pid"]) in park.parked:
-        while frame is not None and not park.registers_at(frame.pc()):
+    if int(task["pid"]) in parked.by_pid:
+        while frame is not None and not parked.registers_at(frame.pc()):
             frame = frame.older()
     for _ in range(200):
         if frame is None:
             return
-        if not (sleeping and frame.name() in SCHEDULER or park.registers_at(frame.pc())):
+        if not (sleeping and frame.name() in SCHEDULER or parked.registers_at(frame.pc())):
             yield frame.level(), frame
         try:
             frame = frame.older()
@@ -271,149 +275,6 @@ def stack_of(task, full=False):
         if keep:
             lines.append(line)
     return "\n".join(lines) + "\n" if lines else ""
-
-
-# --- commands ---------------------------------------------------------------------
-
-
-class UmlPs(Command):
-    """List the guest's tasks: state, where each is blocked, and what it waits for.
-    Usage: uml-ps [all|blocked]
-
-    Without an argument the idle kernel threads are left out. States are those of ps;
-    D* is a D that a fatal signal does not end. "asleep" is in seconds of the guest's clock."""
-
-    name = "uml-ps"
-
-    def run(self, args):
-        if args and args[0] not in ("all", "blocked") or len(args) > 1:
-            self.usage()
-        kind = args[0] if args else ""
-        from . import waits
-
-        reasons = waits.reasons()
-        rows = []
-        for task in tasks():
-            letter = state(task)
-            if kind == "blocked" and letter != "D":
-                continue
-            if not kind and (letter == "I" or int(task["pid"]) == 0):
-                continue
-            running = same(task, current())
-            stack = [] if running else functions(task)
-            where = "(running)" if running else blocked_in(task, stack)
-            if (
-                not kind
-                and is_kernel_thread(task)
-                and where
-                in (
-                    "kthread",
-                    "kthreadd",
-                    "worker_thread",
-                    "rescuer_thread",
-                    "smpboot_thread_fn",
-                    "oom_reaper",
-                    "kcompactd",
-                    "kswapd",
-                    "ksoftirqd",
-                    "watchdog",
-                    "rcu_gp_kthread",
-                )
-            ):
-                continue
-            since = asleep_for(task)
-            rows.append(
-                (
-                    int(task["pid"]),
-                    int(task["tgid"]),
-                    name(task),
-                    letter + ("*" if letter == "D" and not killable(task) else ""),
-                    "" if running or since is None else "%.2f" % since,
-                    where,
-                    "" if running else waits.reason(task, where, reasons),
-                )
-            )
-        kernel.table(rows, ["PID", "TGID", "COMMAND", "STATE", "ASLEEP", "IN", "WAITS FOR"])
-
-
-class UmlBt(Command):
-    """Backtraces of the guest's tasks, sleeping or running, with arguments.
-    Usage: uml-bt [-full] [PID...|all|blocked]
-
-    Without an argument, of the running task. -full adds the local variables. Frame
-    numbers are those that `frame N` takes after `uml-task PID`."""
-
-    name = "uml-bt"
-    where = gdb.COMMAND_STACK
-
-    def run(self, args):
-        full = "-full" in args
-        args = [a for a in args if a != "-full"]
-        if not args:
-            chosen = [_selected or current()]
-        elif args == ["all"]:
-            chosen = list(tasks())
-        elif args == ["blocked"]:
-            chosen = [t for t in tasks() if blocked(t)]
-            if not chosen:
-                write("no task is blocked (state D)")
-        else:
-            chosen = [find(kernel.number(a, "pid")) for a in args]
-        from . import waits
-
-        reasons = waits.reasons()
-        for task in chosen:
-            reason = reasons.get(int(task.address))
-            write(
-                "%s (pid %d, tgid %d) %s%s"
-                % (
-                    name(task),
-                    int(task["pid"]),
-                    int(task["tgid"]),
-                    "running" if same(task, current()) else state(task),
-                    ""
-                    if not reason
-                    else ", " + reason
-                    if reason.startswith("parked")
-                    else ", waits for " + reason,
-                )
-            )
-            try:
-                out = stack_of(task, full)
-            except gdb.error as e:
-                out = "(no stack: %s)\n" % e
-            for line in (out or "(no stack)\n").splitlines():
-                write("    " + line)
-            write()
-
-
-class UmlTask(Command):
-    """Select a task of the guest: bt, frame, up, info locals, print then work in it.
-    Usage: uml-task [PID]
-           uml-task 0        back to the task that runs
-
-    Frame 0 stays the place where the guest stopped; frame 1 and up are the task's. The
-    selection ends when the guest runs on. Before `step`, `next` or `finish`: uml-task 0."""
-
-    name = "uml-task"
-    where = gdb.COMMAND_STACK
-
-    def run(self, args):
-        if len(args) > 1:
-            self.usage()
-        if args:
-            select(kernel.number(args[0], "pid"))
-        task = _selected or current()
-        write(
-            "%s (pid %d) %s%s"
-            % (
-                name(task),
-                int(task["pid"]),
-                state(task),
-                "" if _selected else ", the task that runs",
-            )
-        )
-        gdb.execute("frame")
 
 
 def select(pid):

@@ -13,8 +13,9 @@ import struct
 
 import gdb
 
-from . import kernel, tasks
-from .kernel import Command, Problem, symbol, write
+from ..model import kernel, parked, tasks
+from ..model.kernel import Problem, symbol
+from .command import Command, when_stopped, write
 
 SAVED = (
     "r15",
@@ -40,24 +41,6 @@ POPS = bytes.fromhex(
 FOREVER = (1 << 63) - 1
 SLEEP = "schedule_timeout_uninterruptible"
 ROOM = 4096  # of stack, for the sleep and interrupts
-
-
-class Parked:
-    """One parked task: where it was, and its deadline's address."""
-
-    def __init__(self, pid, name, start, end, deadline, registers, function):
-        self.pid, self.name, self.start, self.end = pid, name, start, end
-        self.deadline, self.registers, self.function = deadline, registers, function
-
-
-parked = {}
-
-
-def _forget(_event=None):
-    parked.clear()
-
-
-gdb.events.exited.connect(_forget)
 
 
 # --- may it sleep here? -----------------------------------------------------------
@@ -224,9 +207,9 @@ class _Wake(gdb.Breakpoint):
     def stop(self):
         if int(tasks.current()["pid"]) != self.pid:
             return False
-        gone = parked.pop(self.pid, None)
+        gone = parked.by_pid.pop(self.pid, None)
         write("\n%s (pid %d) goes on here after uml-park" % (gone.name if gone else "?", self.pid))
-        kernel.when_stopped(lambda: self.is_valid() and self.delete())
+        when_stopped(lambda: self.is_valid() and self.delete())
         return True
 
 
@@ -264,14 +247,14 @@ def park(ticks=None, force=False, stop_on_wake=True):
     inferior.write_memory(at, code)
     inferior.write_memory(sp, struct.pack("<%dQ" % len(frame_words), *frame_words))
     pid = int(task["pid"])
-    parked[pid] = Parked(
+    parked.by_pid[pid] = parked.Parked(
         pid, tasks.name(task), at, at + len(code), at + where, registers, frame.name()
     )
     if stop_on_wake:
         _Wake(pid, registers["rip"])
     for register, value in (("rsp", sp), ("rip", at)):
         _set_register(register, value)
-    return parked[pid]
+    return parked.by_pid[pid]
 
 
 def _set_register(register, value):
@@ -285,23 +268,15 @@ def _set_register(register, value):
 
 def resume(pid=None):
     """Let a parked task (without pid: all) go on at the next tick; returns who."""
-    if pid is not None and pid not in parked:
+    if pid is not None and pid not in parked.by_pid:
         raise Problem(
             "pid %d is not parked%s"
-            % (pid, "; parked: " + ", ".join(map(str, parked)) if parked else ": nothing is")
+            % (pid, "; parked: " + ", ".join(map(str, parked.by_pid)) if parked.by_pid else ": nothing is")
         )
-    chosen = list(parked.values()) if pid is None else [parked[pid]]
+    chosen = list(parked.by_pid.values()) if pid is None else [parked.by_pid[pid]]
     for one in chosen:
         gdb.selected_inferior().write_memory(one.deadline, struct.pack("<Q", 0))
     return chosen
-
-
-def registers_at(pc):
-    """The registers that a parked task had, for the unwinder."""
-    for one in parked.values():
-        if one.start <= pc < one.end:
-            return one.registers
-    return None
 
 
 class UmlPark(Command):

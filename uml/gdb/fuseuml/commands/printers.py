@@ -4,8 +4,8 @@ flags by name. `print/r` shows the whole struct."""
 import gdb
 import gdb.printing
 
-from . import fuse, kernel
-from .kernel import Problem, has_member
+from ..model import bdi, fuse, kernel, tasks
+from ..model.kernel import Problem, has_member
 
 
 def _safe(function, fallback="?"):
@@ -143,13 +143,13 @@ def lock_text(sem):
     waiters = fuse.rwsem_waiters(sem)
     count = int(sem["count"]["counter"])
     text = (
-        "held by " + fuse.who(owner)
+        "held by " + tasks.who(owner)
         if owner is not None
         else "free"
         if not count & ~7
         else "held by readers"
     )
-    return text + (", waited for by " + ", ".join(map(fuse.who, waiters)) if waiters else "")
+    return text + (", waited for by " + ", ".join(map(tasks.who, waiters)) if waiters else "")
 
 
 def _writes(queued):
@@ -186,7 +186,7 @@ class FuseInode(Base):
         ("pages_in_flight", lambda v: _writes(False)(v)),
         ("pages_queued", lambda v: _writes(True)(v)),
         ("state", lambda v: " ".join(fuse.state_bits(v)) or "-"),
-        ("waiting", lambda v: ", ".join(map(fuse.who, fuse.tasks_waiting_for(v))) or "nobody"),
+        ("waiting", lambda v: ", ".join(map(tasks.who, fuse.tasks_waiting_for(v))) or "nobody"),
         ("lock", lambda v: lock_text(v["inode"]["i_rwsem"])),
         ("iocachectr", "iocachectr"),
     )
@@ -206,7 +206,7 @@ class FuseReq(Base):
         ("error", lambda v: int(v["out"]["h"]["error"])),
         (
             "waiting",
-            lambda v: ", ".join(map(fuse.who, fuse.Request(v, None, "").waiters())) or "nobody",
+            lambda v: ", ".join(map(tasks.who, fuse.Request(v, None, "").waiters())) or "nobody",
         ),
         ("args", "args"),
         ("mount", "fm"),
@@ -260,22 +260,16 @@ class FuseConn(Base):
 
 class Bdi(Base):
     fields = (
-        ("min_ratio", lambda v: _bdi().ratio(v["min_ratio"]) + " %"),
-        ("max_ratio", lambda v: _bdi().ratio(v["max_ratio"]) + " %"),
-        ("strict_limit", lambda v: _bdi().strict(v)),
-        ("dirty", lambda v: _bdi().wb_stat(v["wb"], "WB_RECLAIMABLE")),
-        ("writeback", lambda v: _bdi().wb_stat(v["wb"], "WB_WRITEBACK")),
+        ("min_ratio", lambda v: bdi.ratio(v["min_ratio"]) + " %"),
+        ("max_ratio", lambda v: bdi.ratio(v["max_ratio"]) + " %"),
+        ("strict_limit", lambda v: bdi.strict(v)),
+        ("dirty", lambda v: bdi.wb_stat(v["wb"], "WB_RECLAIMABLE")),
+        ("writeback", lambda v: bdi.wb_stat(v["wb"], "WB_WRITEBACK")),
         ("references", lambda v: int(v["refcnt"]["refcount"]["refs"]["counter"])),
     )
 
     def line(self):
         return "bdi " + kernel.text(self.value["dev_name"])
-
-
-def _bdi():
-    from . import bdi
-
-    return bdi
 
 
 class Wbc(Base):

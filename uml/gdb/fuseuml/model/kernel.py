@@ -13,45 +13,6 @@ class Problem(gdb.GdbError):
     """What the user sees instead of a traceback: one line, with the way out."""
 
 
-commands = []
-
-
-class Command(gdb.Command):
-    """A command of ours. The class's __doc__ is its help; the first line is the summary.
-
-    Subclasses set `name`, and `needs`: "guest" (a live one or a core), "live", or None;
-    run(args) gets the words typed.
-    """
-
-    needs = "guest"
-    where = gdb.COMMAND_STATUS
-
-    def __init__(self):
-        super().__init__(self.name, self.where)
-        commands.append(self)
-
-    def run(self, args):
-        raise NotImplementedError
-
-    def usage(self):
-        raise Problem("%s: wrong arguments: see `help %s`" % (self.name, self.name))
-
-    def invoke(self, arg, from_tty):
-        try:
-            if self.needs:
-                need_guest(self.needs)
-            self.run(gdb.string_to_argv(arg))
-        except Problem as e:
-            text = str(e)
-            raise Problem(text if text.startswith(self.name) else "%s: %s" % (self.name, text))
-        except KeyboardInterrupt:
-            raise Problem("%s: interrupted" % self.name)
-        except (gdb.MemoryError, gdb.error) as e:
-            if gdb.parameter("python print-stack") == "full":
-                raise  # for those who work on these commands
-            raise Problem("%s: %s" % (self.name, explain(e)))
-
-
 def explain(error):
     """One line for an error of gdb's."""
     text = " ".join(str(error).split())
@@ -80,35 +41,6 @@ def live():
 def is_core():
     connection = gdb.selected_inferior().connection
     return connection is not None and connection.type == "core"
-
-
-def need_guest(kind="guest"):
-    if gdb.selected_thread() is None:
-        raise Problem("no guest: start one with `boot`, attach with `attach PID`, or open a core")
-    if kind == "live" and not live():
-        raise Problem("a core cannot run on: this needs a live guest")
-    if not has_symbol("init_task"):
-        raise Problem("no kernel symbols: is this a UML kernel with debug information?")
-
-
-_when_stopped = []
-
-
-def when_stopped(function):
-    """Call it as soon as the guest has stopped: a breakpoint's stop() may not change
-    breakpoints itself."""
-    _when_stopped.append(function)
-
-
-def _stopped(_event):
-    while _when_stopped:
-        try:
-            _when_stopped.pop(0)()
-        except gdb.error as e:
-            write("(%s)" % explain(e))
-
-
-gdb.events.stop.connect(_stopped)
 
 
 # --- symbols and types ------------------------------------------------------------
@@ -393,16 +325,3 @@ def evaluate(expression):
             value = value.dereference()
         value = value[member]
     return None if value.is_optimized_out else value
-
-
-def write(text_=""):
-    gdb.write(text_ + "\n")
-
-
-def table(rows, header):
-    """Columns as wide as needed; the last one as it comes."""
-    rows = [list(map(str, r)) for r in rows]
-    widths = [max(len(r[i]) for r in rows + [header]) for i in range(len(header) - 1)]
-    for row in [header] + rows:
-        cells = [c.ljust(w) for c, w in zip(row, widths)]
-        write(("  ".join(cells + [row[-1]])).rstrip())

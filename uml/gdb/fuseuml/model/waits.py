@@ -7,7 +7,7 @@ may have optimized away.
 """
 import gdb
 
-from . import fuse, kernel, park, tasks
+from . import fuse, kernel, parked, tasks
 from .kernel import Problem, at, each, offset_of, symbol, type_of
 
 # Of the functions that tasks wait in, those that say it all
@@ -22,8 +22,8 @@ BY_FUNCTION = {
 def reasons():
     """{address of a task: what it waits for}"""
     found = {}
-    for task in tasks.tasks() if park.parked else ():
-        one = park.parked.get(int(task["pid"]))
+    for task in tasks.tasks() if parked.by_pid else ():
+        one = parked.by_pid.get(int(task["pid"]))
         if one:
             _put(found, task, "parked in %s by uml-park" % one.function)
     for collect in (_connections, _inodes, _folios, _bits, _bdis):
@@ -85,7 +85,7 @@ def _inodes(found):
                         % (
                             name,
                             fuse.describe(fi),
-                            fuse.who(owner) if owner is not None else "readers",
+                            tasks.who(owner) if owner is not None else "readers",
                         ),
                     )
             owner = int(fi["mutex"]["owner"]["counter"]) & ~7
@@ -96,7 +96,7 @@ def _inodes(found):
                     "the lookup mutex of %s, held by %s"
                     % (
                         fuse.describe(fi),
-                        fuse.who(at(owner, "struct task_struct")) if owner else "nobody",
+                        tasks.who(at(owner, "struct task_struct")) if owner else "nobody",
                     ),
                 )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""gdb on the FUSE daemon in the guest, see uml/debug-daemon: commands that find a request
+"""gdb on the FUSE daemon in the guest, see uml/gdb/debug-server: commands that find a request
 by the unique that the kernel's side shows."""
 import os
 import sys
@@ -37,7 +37,7 @@ class AttachDaemon(gdb.Command):
                 gdb.decode_line(name)
             except gdb.error:
                 print(
-                    "uml/debug-daemon: BREAK=%s: the daemon has no such function" % name,
+                    "uml/gdb/debug-server: BREAK=%s: the daemon has no such function" % name,
                     file=sys.stderr,
                 )
                 finish(2)
@@ -46,7 +46,7 @@ class AttachDaemon(gdb.Command):
             gdb.write(
                 "The daemon stands still: `continue`. break-unique N stops at a request, unique\n"
                 "tells which one a thread handles, `thread apply all bt` shows them all.\n"
-                "With the kernel's gdb at the same time: uml/debug-daemon --help\n"
+                "With the kernel's gdb at the same time: uml/gdb/debug-server --help\n"
             )
             return
         stops = []
@@ -56,7 +56,7 @@ class AttachDaemon(gdb.Command):
         except gdb.error as e:
             gdb.write("%s\n" % e)
         if not stops or not isinstance(stops[-1], gdb.BreakpointEvent):
-            print("uml/debug-daemon: %s was never reached" % " or ".join(names), file=sys.stderr)
+            print("uml/gdb/debug-server: %s was never reached" % " or ".join(names), file=sys.stderr)
             finish(1)
         for command in ("backtrace 8", "info args", "unique"):
             try:
@@ -79,7 +79,7 @@ def connect(terminal):
         except gdb.error as e:
             error = e
             time.sleep(0.2)
-    print("uml/debug-daemon: no gdbserver answers on %s: %s" % (terminal, error), file=sys.stderr)
+    print("uml/gdb/debug-server: no gdbserver answers on %s: %s" % (terminal, error), file=sys.stderr)
     finish(2)
 
 

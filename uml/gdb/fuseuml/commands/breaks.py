@@ -2,8 +2,9 @@
 """Breakpoints by subject, and following one request."""
 import gdb
 
-from . import fuse, kernel, tasks
-from .kernel import Command, Problem, has_function, write
+from ..model import fuse, kernel, tasks
+from ..model.kernel import Problem, has_function
+from .command import Command, when_stopped, write
 
 # group: (what it is about, [(function, what a stop there shows)])
 GROUPS = {
@@ -186,7 +187,7 @@ class GroupBreakpoint(gdb.Breakpoint):
                         int(wanted["nodeid"]),
                     ):
                         return False
-            write("\n%s: %s [%s]" % (self.function, self.note, fuse.who(task)))
+            write("\n%s: %s [%s]" % (self.function, self.note, tasks.who(task)))
             return True
         except Problem:
             return False  # the file is not known to the kernel yet
@@ -319,7 +320,7 @@ class _Life(gdb.Breakpoint):
         ]
         write(
             "\nunique %d: %s [%s]"
-            % (self.unique, "; ".join(says) or "flags change", fuse.who(tasks.current()))
+            % (self.unique, "; ".join(says) or "flags change", tasks.who(tasks.current()))
         )
         write(
             "    flags %s -> %s"
@@ -333,7 +334,7 @@ class _Life(gdb.Breakpoint):
                 "    error %d; nothing more to follow"
                 % int(kernel.at(self.req, "struct fuse_req")["out"]["h"]["error"])
             )
-            kernel.when_stopped(lambda: self.is_valid() and self.delete())
+            when_stopped(lambda: self.is_valid() and self.delete())
         return True
 
 
@@ -353,8 +354,8 @@ class _Birth(gdb.Breakpoint):
                 return False
             request = fuse.Request(req, fc, "new")
             request.unique = coming
-            write("\n%s: it is queued [%s]" % (request, fuse.who(tasks.current())))
-            kernel.when_stopped(lambda: (_Life(request), self.is_valid() and self.delete()))
+            write("\n%s: it is queued [%s]" % (request, tasks.who(tasks.current())))
+            when_stopped(lambda: (_Life(request), self.is_valid() and self.delete()))
             return True
         except (gdb.error, gdb.MemoryError):
             return False

@@ -10,8 +10,12 @@ import sys
 
 import gdb
 
-from . import bdi, fuse, kernel, pages, tasks
-from .kernel import Problem, has_function, write
+from ..commands import fuse as show_fuse
+from ..commands import pages as show_fuse_pages
+from ..commands.command import write
+from ..model import bdi, fuse, kernel, pages, tasks
+from ..model.kernel import Problem, has_function
+from . import session
 
 
 class Stop:
@@ -61,11 +65,11 @@ def inode(path):
 
 
 def show_pages(path):
-    return lambda: pages.show(inode(path))
+    return lambda: show_fuse_pages.show(inode(path))
 
 
 def show_inode(path):
-    return lambda: fuse.show_inode(inode(path))
+    return lambda: show_fuse.show_inode(inode(path))
 
 
 def show_command(command):
@@ -106,7 +110,7 @@ def held_writes():
         return False
 
 
-ENOUGH = 10  # the status by which uml/tour knows that no other part is wanted
+ENOUGH = 10  # the status by which uml/gdb/tour knows that no other part is wanted
 A, B, C = "/mnt/fuse/a", "/mnt/fuse/b", "/mnt/fuse/c"
 
 PARTS = {
@@ -359,7 +363,7 @@ def walk(part):
             )
         here.delete()
         task = tasks.current()
-        write("\n--- %d.%d  %s in %s" % (part, number, fuse.who(task), function))
+        write("\n--- %d.%d  %s in %s" % (part, number, tasks.who(task), function))
         write(stop.text)
         _source()
         for show in stop.show:
@@ -379,17 +383,15 @@ def walk(part):
 
 
 def main():
-    """For uml/tour: walk the part, end gdb with a status."""
-    from . import debug
-
+    """For uml/gdb/tour: walk the part, end gdb with a status."""
     try:
-        debug.prepare()
+        session.prepare()
         walk(int(os.environ["FUSE_UML_PART"]))
         status = 0
     except Ended:
         status = ENOUGH
     except (Problem, gdb.error) as e:
         gdb.flush()
-        print("uml/tour: %s" % kernel.explain(e), file=sys.stderr)
+        print("uml/gdb/tour: %s" % kernel.explain(e), file=sys.stderr)
         status = 1
-    debug.quit_with(status)
+    session.quit_with(status)

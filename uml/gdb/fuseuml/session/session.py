@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The session of `make gdb`: the guest starts when the user says so.
 
-uml/debug tells by the environment: FUSE_UML=start|attach, BREAK, GO, CMD.
+uml/gdb/debug tells by the environment: FUSE_UML=start|attach, BREAK, GO, CMD.
 """
 import os
 import signal
@@ -9,8 +9,9 @@ import sys
 
 import gdb
 
-from . import kernel, tasks
-from .kernel import Command, Problem, write
+from ..commands.command import Command, write
+from ..model import kernel, tasks
+from ..model.kernel import Problem
 
 GREETING = """\
 FUSE writeback in gdb. %s
@@ -128,24 +129,24 @@ def without_terminal(names):
     try:
         breakpoints(names)
     except Problem as e:
-        print("uml/debug: %s" % e, file=sys.stderr)
+        print("uml/gdb/debug: %s" % e, file=sys.stderr)
         quit_with(2)
     gdb.events.stop.connect(stops.append)
     gdb.events.exited.connect(ended.append)
     try:
         gdb.execute("run", to_string=True)
     except gdb.error as e:
-        print("uml/debug: gdb could not start the guest: %s" % e, file=sys.stderr)
+        print("uml/gdb/debug: gdb could not start the guest: %s" % e, file=sys.stderr)
         quit_with(2)
     if stops and isinstance(stops[0], gdb.BreakpointEvent):
         show_stop()
         quit_with(0)
     if stops:
         show_stop()
-        print("uml/debug: stopped by a signal before %s" % " or ".join(names), file=sys.stderr)
+        print("uml/gdb/debug: stopped by a signal before %s" % " or ".join(names), file=sys.stderr)
         quit_with(1)
     print(
-        "uml/debug: %s was never reached by: %s"
+        "uml/gdb/debug: %s was never reached by: %s"
         % (" or ".join(names), os.environ.get("CMD") or "true"),
         file=sys.stderr,
     )
@@ -170,7 +171,7 @@ def greet(attached):
             )
 
 
-def session():
+def main():
     mode = os.environ.get("FUSE_UML")
     if mode == "attach":
         gdb.prompt_hook = lambda _: "(fuse-uml) "
