@@ -72,6 +72,28 @@ like "$scratch/line" 'it is queued .*a server thread takes it .*the server has i
 is "$(sed -n 's/.*unique \([0-9]*\).*/\1/p' "$scratch/steps" | sort -u | wc -l)" 1 '... of one request'
 like "$scratch/out" 'error 0; nothing more to follow' '... to its end'
 
+# `watch fi->writectr` finds fi in a register: in software it would never end
+[ "$VARIANT" = before ] || {
+	in_gdb "$(work a)" <<'END'
+break fuse_set_nowrite
+boot
+next
+next
+watch fi->writectr
+watch $rax
+info watchpoints
+delete 1
+delete 4
+continue
+END
+	tried 0 'watch'
+	like "$scratch/out" '^3 watches its memory at 0x[0-9a-f]+ instead, as .watch -l fi->writectr. does' \
+		'what a register leads to is watched in memory'
+	like "$scratch/out" '^3 +hw watchpoint .*-location fi->writectr' '... by hardware'
+	like "$scratch/out" '^4 +watchpoint .*rax' '... and what has no memory as ever, with a word'
+	like "$scratch/out" '^New value = -2147483648' '... and it stops at the change'
+}
+
 in_gdb 'stat -f /mnt/fuse' <<'END'
 break fuse_statfs
 boot

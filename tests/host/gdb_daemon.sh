@@ -19,6 +19,9 @@ like "$scratch/out" '^unique [0-9]+ opcode 16 nodeid [0-9]+$' 'the request, by u
 debug_daemon fs_write true
 tried 1 'never there: status 1'
 like "$scratch/err" 'fs_write was never reached' '... said so'
+cat "$scratch/out" "$scratch/err" >"$scratch/all"
+like "$scratch/all" '\(process [0-9]+\) exited normally' '... and the server has ended as ever'
+unlike "$scratch/all" 'Remote communication error|Error detected' '... with the line still there'
 debug_daemon no_such_function true
 tried 2 'no such function: status 2'
 like "$scratch/err" 'BREAK=no_such_function: the daemon has no such function' '... named'

@@ -4,7 +4,8 @@ import os
 
 import gdb
 
-from ..commands import bdi, breaks, fuse, help, pages, park, printers, tasks
+from ..commands import bdi, breaks, fuse, help, pages, park, printers, tasks, watch
+from ..model import interrupts
 from ..model import tasks as model_tasks
 from . import session, tour
 
@@ -51,7 +52,9 @@ def start():
     sources()
     gdb.events.new_objfile.connect(sources)
     model_tasks.start()
+    interrupts.start()
     printers.start()
+    watch.start()
     for command in (
         tasks.UmlPs,
         tasks.UmlBt,

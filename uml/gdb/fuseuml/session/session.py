@@ -61,10 +61,13 @@ def end_group(_event=None):
     PDEATHSIG (6.1 does not) they would run on without it, on the host."""
     pid = gdb.selected_inferior().pid
     if pid:
+        if on_terminal():
+            # uml/run then takes what the console says for what the user came to see
+            open("left", "w").close()
         try:
             os.killpg(os.getpgid(pid), signal.SIGKILL)
         except OSError:
-            pass
+            open("left", "w").close()
 
 
 def prepare():
@@ -116,6 +119,10 @@ def show_stop():
             write("(%s)" % e)
 
 
+def on_terminal():
+    return sys.__stdin__.isatty() and sys.__stdout__.isatty()
+
+
 def quit_with(status):
     sys.stdout.flush()
     gdb.flush()
@@ -162,6 +169,9 @@ def greet(attached):
             "" if not attached else " (done already)",
         )
     )
+
+
+def show_console():
     if os.path.exists("pty"):
         with open("pty") as f:
             write(
@@ -176,6 +186,7 @@ def main():
     if mode == "attach":
         gdb.prompt_hook = lambda _: "(fuse-uml) "
         greet(True)
+        show_console()
     if mode in ("start", "tour"):
         gdb.events.gdb_exiting.connect(end_group)
     if mode != "start":
@@ -186,11 +197,16 @@ def main():
     if os.environ.get("SCRIPT"):
         breakpoints(names)
         return
-    if not (sys.__stdin__.isatty() and sys.__stdout__.isatty()):
+    if not on_terminal():
         without_terminal(names)
         return
     gdb.prompt_hook = lambda _: "(fuse-uml) "
-    greet(False)
-    breakpoints(names)
     if os.environ.get("GO"):
+        write("FUSE writeback in gdb: fuse-help lists the commands, Ctrl-C stops the guest")
+        show_console()
+        breakpoints(names)
         boot()
+        return
+    greet(False)
+    show_console()
+    breakpoints(names)
