@@ -7,6 +7,11 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 JOBS ?= $(shell nproc)
+# CMD is the guest's shell's, not make's: $ arrives as typed
+ifdef CMD
+override CMD := $(value CMD)
+export CMD
+endif
 # The steps of a verb follow each other, with make -j too; what a step makes has a path
 ifeq ($(findstring /,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
@@ -18,7 +23,7 @@ include tests/tests.mk
 
 ##@ Verbs
 
-run: ready ## a shell in the guest; CMD='...' runs that instead, and its status is the status
+run: ready ## a shell in the guest, or CMD='...'. make ends with 2 where that fails, uml/run as it did
 	@uml/session $(LINUX) $(IMAGE) $(if $(MEM),--mem $(MEM)) $(RUN)
 .PHONY: run
 

@@ -17,8 +17,10 @@ TESTS     := $(OUT)/tests
 test-libs := $(wildcard tests/lib/*.c) fs-image/gate/gate.c
 binaries  := $(patsubst tests/guest/%.c,$(TESTS)/%,$(filter tests/guest/%,$(chosen)))
 
-# The harness is the one of the kernel tree that is tested
-TEST_CFLAGS := -static -O1 -g -Wall -Wextra -I$(SRC)/tools/testing/selftests -Itests/lib -Ifs-image/gate
+# The harness is the one of the kernel tree that is tested. -O0: it comes back by longjmp()
+# to a function whose locals have changed since; optimized, a failed assertion would leave
+# the mount to the next scenario
+TEST_CFLAGS := -static -O0 -g -Wall -Wextra -I$(SRC)/tools/testing/selftests -Itests/lib -Ifs-image/gate
 
 test-headers := $(headers) $(wildcard tests/lib/*.h)
 test-objects := $(patsubst %.c,$(TESTS)/lib/%.o,$(notdir $(test-libs)))
@@ -42,10 +44,13 @@ test-programs:
 	  $(MAKE) --no-print-directory -j$(JOBS) $(binaries); }
 .PHONY: test-programs
 
+# What a failed test says to type: make's variables as they were given
+again = $(strip $(foreach v,VARIANT DEBUG KSRC KERNEL,$(if $(filter command% environment%,$(origin $(v))),$(v)=$($(v)))))
+
 ##@ Tests
 
 test: test-names test-deps linux image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
-	@NAME=$(NAME) VARIANT=$(VARIANT) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
+	@NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 
 test-names:

@@ -49,7 +49,7 @@ commits() {
 }
 clean() {
 	[ -z "$(git -C "$src" status --porcelain)" ] && [ ! -e "$src.new" ]
-	ok $? '... nothing is left half-made' || git -C "$src" status --porcelain | sed 's/^/#   /'
+	ok $? '... nothing is left half-made' || git -C "$src" status --porcelain | sed 's/^/#   /' >&2
 }
 # the user's own git configuration changes nothing
 cat >"$HOME/.gitconfig" <<-EOF

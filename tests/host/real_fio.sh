@@ -45,7 +45,7 @@ for engine in $engines; do
 	else
 		has "status $engine 0" && has "same $engine"
 		ok $? "$engine: checksums are right, the server has the same" ||
-			grep "$engine" "$scratch/out" | cut -c 1-200 | sed 's/^/# /'
+			grep "$engine" "$scratch/out" | cut -c 1-200 | sed 's/^/# /' >&2
 	fi
 done
 tried 0 'the guest is well'

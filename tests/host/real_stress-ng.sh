@@ -34,7 +34,7 @@ for stressor in hdd mmap msync fault; do
 		;;
 	*)
 		good $stressor
-		ok $? "$stressor: verified" || grep "$stressor" "$scratch/out" | sed 's/^/# /'
+		ok $? "$stressor: verified" || grep "$stressor" "$scratch/out" | sed 's/^/# /' >&2
 		;;
 	esac
 done

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The daemon, the mount, and looks at the kernel: see sandbox.h. */
+/* The server, the mount, and looks at the kernel: see sandbox.h. */
 #define _GNU_SOURCE
 #include "sandbox.h"
 
@@ -28,8 +28,8 @@ struct sandbox {
 	long dirty, writeback, temp; /* of the guest, before */
 };
 
-struct gate *daemon_gate;
-static pid_t pid_of_daemon;
+struct gate *server_gate;
+static pid_t pid_of_server;
 static char device[32]; /* the mount's "major:minor" */
 
 void settle(double seconds)
@@ -293,7 +293,7 @@ bool blocked_in(pid_t pid, const char *function, const char *states)
 	return found;
 }
 
-bool daemon_blocked_in(const char *function, const char *states)
+bool server_blocked_in(const char *function, const char *states)
 {
 	char path[300];
 	struct dirent *d;
@@ -301,11 +301,11 @@ bool daemon_blocked_in(const char *function, const char *states)
 	DIR *dir;
 
 	for (double t = 0; !found && patience(&t, LIMIT);) {
-		snprintf(path, sizeof(path), "/proc/%d/task", pid_of_daemon);
+		snprintf(path, sizeof(path), "/proc/%d/task", pid_of_server);
 		dir = opendir(path);
 		while (dir && !found && (d = readdir(dir)) != NULL) {
 			snprintf(path, sizeof(path), "/proc/%d/task/%s",
-				 pid_of_daemon, d->d_name);
+				 pid_of_server, d->d_name);
 			found = d->d_name[0] != '.' &&
 				is_in(path, function, states);
 		}
@@ -323,7 +323,7 @@ const char *user_where(const struct user *user)
 	return text;
 }
 
-/* ---- the daemon ---- */
+/* ---- the server ---- */
 
 static bool find_mount(void)
 {
@@ -339,7 +339,7 @@ static bool find_mount(void)
 	return *device;
 }
 
-const char *daemon_start(const char *options)
+const char *server_start(const char *options)
 {
 	static char error[128];
 	char command[1024];
@@ -358,27 +358,27 @@ const char *daemon_start(const char *options)
 	}
 	if (!find_mount())
 		return "nothing is mounted at " MOUNT;
-	daemon_gate = gate_connect(NULL);
-	if (!daemon_gate || gate(daemon_gate, "ping"))
-		return "the daemon does not answer at its control socket";
-	pid_of_daemon = atoi(gate_text(daemon_gate) + strlen("pid "));
+	server_gate = gate_connect(NULL);
+	if (!server_gate || gate(server_gate, "ping"))
+		return "the server does not answer at its control socket";
+	pid_of_server = atoi(gate_text(server_gate) + strlen("pid "));
 	return NULL;
 }
 
-pid_t daemon_pid(void)
+pid_t server_pid(void)
 {
-	return pid_of_daemon;
+	return pid_of_server;
 }
 
-void daemon_kill(void)
+void server_kill(void)
 {
-	kill(pid_of_daemon, SIGKILL);
+	kill(pid_of_server, SIGKILL);
 }
 
-bool daemon_gone(void)
+bool server_gone(void)
 {
 	/* it is ours to wait for: see sandbox_start() */
-	for (double t = 0; !waitpid(pid_of_daemon, NULL, WNOHANG);)
+	for (double t = 0; !waitpid(pid_of_server, NULL, WNOHANG);)
 		if (!patience(&t, LIMIT))
 			return false;
 	return true;
@@ -431,7 +431,7 @@ struct sandbox *sandbox_start(const char *options, int users,
 	struct sandbox *sb = calloc(1, sizeof(*sb));
 
 	setlinebuf(stdout);
-	/* the daemon goes to the background: be its parent then, not init */
+	/* the server goes to the background: be its parent then, not init */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (system("rm -rf " SERVER "/*"))
 		return NULL;
@@ -441,7 +441,7 @@ struct sandbox *sandbox_start(const char *options, int users,
 	sb->temp = vmstat("nr_writeback_temp");
 	for (sb->users = 0; sb->users < users; sb->users++)
 		sb->user[sb->users] = user_new();
-	*error = daemon_start(options);
+	*error = server_start(options);
 	return *error ? NULL : sb;
 }
 
@@ -532,20 +532,20 @@ char *sandbox_end(struct sandbox *sb)
 
 	if (!sb)
 		return NULL;
-	gate(daemon_gate, "remove all");
-	gate(daemon_gate, "release");
-	switch (gate(daemon_gate, "count overlaps writepage")) {
+	gate(server_gate, "remove all");
+	gate(server_gate, "release");
+	switch (gate(server_gate, "count overlaps writepage")) {
 	case GATE_OK:
-		if (gate_number(daemon_gate))
+		if (gate_number(server_gate))
 			add(&wrong,
 			    "%ld WRITEs came while a WRITE of the same cached page was in flight",
-			    gate_number(daemon_gate));
+			    gate_number(server_gate));
 		break;
 	case GATE_DEAD:
 		break;
 	default:
 		add(&wrong, "WRITEs of one page in flight: %s",
-		    gate_text(daemon_gate));
+		    gate_text(server_gate));
 	}
 	clean = users_end(sb) && in_child(do_sync, LIMIT);
 	if (!clean) {
@@ -563,8 +563,8 @@ char *sandbox_end(struct sandbox *sb)
 	if (!soon(bdi_at_rest, sb))
 		add(&wrong, "bdi at rest: %ld kB under writeback, %ld kB dirty",
 		    bdi_stat("BdiWriteback"), bdi_stat("BdiReclaimable"));
-	gate_close(daemon_gate);
-	daemon_gate = NULL;
+	gate_close(server_gate);
+	server_gate = NULL;
 	if (clean && !in_child(do_umount, LIMIT)) {
 		add(&wrong, "it cannot be unmounted");
 		clean = false;
@@ -573,9 +573,9 @@ char *sandbox_end(struct sandbox *sb)
 		abort_connection();
 		umount2(MOUNT, MNT_DETACH);
 	}
-	if (!daemon_gone()) {
-		add(&wrong, "the daemon does not end");
-		daemon_kill();
+	if (!server_gone()) {
+		add(&wrong, "the server does not end");
+		server_kill();
 	}
 	if (!soon(guest_at_rest, sb))
 		add(&wrong,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a scenario is made of: a mounted daemon, users of the mount, and looks at the
+ * What a scenario is made of: a mounted server, users of the mount, and looks at the
  * kernel. Plain C, no test harness in it; see scenario.h for that.
  *
  * A test process never touches the mount itself: it might hang with it. Everything
@@ -111,6 +111,7 @@ void begin_args(struct user *u, enum action what, const long arg[5]);
 #define begin(u, what, ...) begin_args(u, what, (const long[5]){ __VA_ARGS__ })
 long finish(struct user *u);
 #define do_(u, what, ...) (begin(u, what, ##__VA_ARGS__), finish(u))
+long user_result(const struct user *u); /* what finish() gave last */
 
 /* @name is below the mount. Mode 0644 with O_CREAT. */
 void begin_open(struct user *u, const char *name, int flags);
@@ -137,8 +138,8 @@ const char *user_where(const struct user *u);
  */
 bool blocked_in(pid_t pid, const char *function, const char *states);
 
-/* The same of any thread of the daemon. */
-bool daemon_blocked_in(const char *function, const char *states);
+/* The same of any thread of the server. */
+bool server_blocked_in(const char *function, const char *states);
 
 /* Let whatever can happen happen: @seconds of sleep. */
 void settle(double seconds);
@@ -153,14 +154,14 @@ void settle(double seconds);
  */
 bool patience(double *waited, double limit);
 
-/* ---- the daemon ---- */
+/* ---- the server ---- */
 
 /* @options as on its command line, "" for none. NULL, or what went wrong. */
-const char *daemon_start(const char *options);
-pid_t daemon_pid(void);
-void daemon_kill(void); /* SIGKILL */
-bool daemon_gone(void); /* false: LIMIT has passed */
-extern struct gate *daemon_gate;
+const char *server_start(const char *options);
+pid_t server_pid(void);
+void server_kill(void); /* SIGKILL */
+bool server_gone(void); /* false: LIMIT has passed */
+extern struct gate *server_gate;
 
 /* The server's copy: -1 where it has no such byte, or no such file. */
 int server_byte(const char *name, off_t offset);
@@ -211,7 +212,7 @@ bool kernel_log_has(const char *text);
 struct sandbox;
 
 /* NULL and a message in *error if the guest cannot be used. */
-struct sandbox *sandbox_start(const char *daemon_options, int users,
+struct sandbox *sandbox_start(const char *server_options, int users,
 			      const char **error);
 struct user *sandbox_user(struct sandbox *sb, int i);
 

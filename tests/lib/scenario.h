@@ -6,19 +6,20 @@
  *
  *	SCENARIO(sync_does_not_wait)
  *	{
- *		int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+ *		int fd = MAPPED_FILE(u, "f", 16 * PAGE);
  *
- *		MAP_OR_ENODEV(u, fd, 16 * PAGE);
  *		GATE("hold write");
  *		DO(u, STORE_PAGES, 0, 16, 'a');
  *		DO(u, KICK, fd);
  *		GATE("wait write");
  *		DO(u, SYNC);
+ *		outcome("returns at once");
  *	}
  *
- * The daemon is mounted with DAEMON_OPTIONS, to be defined before the include; u, v
- * and w are three users. After the scenario the guest is cleaned up and its
- * accounting checked, however it ended.
+ * u, v and w are three users of the mount. The server is started with SERVER_OPTIONS, to
+ * be defined before the include. After the scenario the guest is cleaned up and its
+ * accounting checked, however it ended. EXPECT_... and ASSERT_... may be used in
+ * functions that a scenario calls, too.
  */
 #ifndef SCENARIO_H
 #define SCENARIO_H
@@ -27,17 +28,36 @@
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #include "kselftest_harness.h"
 #pragma GCC diagnostic pop
-/* its setjmp() gives this wherever a test is defined */
-#pragma GCC diagnostic ignored "-Wclobbered"
 
 #include <errno.h>
 #include <fcntl.h>
 
+#include "report.h"
 #include "sandbox.h"
 
-#ifndef DAEMON_OPTIONS
-#define DAEMON_OPTIONS ""
+#ifndef SERVER_OPTIONS
+#define SERVER_OPTIONS ""
 #endif
+
+/* Failures in our own words: what was expected comes first. */
+#undef __TH_LOG
+#define __TH_LOG(...) report(_metadata->name, __FILE__, __LINE__, __VA_ARGS__)
+#undef EXPECT_TRUE
+#undef EXPECT_FALSE
+#undef ASSERT_TRUE
+#undef ASSERT_FALSE
+#define EXPECT_TRUE(seen) __EXPECT(0, "false", (int)(!!(seen)), #seen, !=, 0)
+#define EXPECT_FALSE(seen) __EXPECT(0, "false", (int)(!!(seen)), #seen, ==, 0)
+#define ASSERT_TRUE(seen) __EXPECT(0, "false", (int)(!!(seen)), #seen, !=, 1)
+#define ASSERT_FALSE(seen) __EXPECT(0, "false", (int)(!!(seen)), #seen, ==, 1)
+
+/* The harness's record of the scenario that runs in this process. */
+static struct __test_metadata *_metadata;
+
+static inline void scenario_runs(struct __test_metadata *metadata)
+{
+	_metadata = metadata;
+}
 
 FIXTURE(fuse)
 {
@@ -49,7 +69,7 @@ FIXTURE_SETUP(fuse)
 {
 	const char *error;
 
-	self->sandbox = sandbox_start(DAEMON_OPTIONS, 3, &error);
+	self->sandbox = sandbox_start(SERVER_OPTIONS, 3, &error);
 	ASSERT_NE(NULL, self->sandbox)
 	{
 		TH_LOG("%s", error);
@@ -62,83 +82,112 @@ FIXTURE_TEARDOWN(fuse)
 {
 	char *error = sandbox_end(self->sandbox);
 
-	EXPECT_EQ(NULL, error)
-	{
-		TH_LOG("%s", error);
+	/* (after a failed ASSERT the harness would take this block, too) */
+	if (error) {
+		EXPECT_EQ(NULL, error)
+		{
+			TH_LOG("%s", error);
+		}
 	}
 	free(error);
 }
 
-#define SCENARIO(name) TEST_F_TIMEOUT(fuse, name, 600)
+#define SCENARIO(name)                                                        \
+	static void scenario_##name(struct user *u, struct user *v,           \
+				    struct user *w);                          \
+	TEST_F_TIMEOUT(fuse, name, 600)                                       \
+	{                                                                     \
+		scenario_runs(_metadata);                                     \
+		scenario_##name(self->user[0], self->user[1], self->user[2]); \
+	}                                                                     \
+	static void scenario_##name(struct user __attribute__((unused)) * u,  \
+				    struct user __attribute__((unused)) * v,  \
+				    struct user __attribute__((unused)) * w)
 
-#define u (self->user[0])
-#define v (self->user[1])
-#define w (self->user[2])
-
-/* A command for the daemon, as of `gate help`; it must be understood and done. */
+/* A command for the gate, as of `gate help`; it must be understood and done. */
 #define GATE(...)                                                   \
 	do {                                                        \
-		ASSERT_EQ(GATE_OK, gate(daemon_gate, __VA_ARGS__))  \
+		ASSERT_EQ(GATE_OK, gate(server_gate, __VA_ARGS__))  \
 		{                                                   \
-			TH_LOG("gate: %s", gate_text(daemon_gate)); \
+			TH_LOG("gate: %s", gate_text(server_gate)); \
 		}                                                   \
 	} while (0)
 
 /* ...that gives a number */
 #define GATE_NUMBER(...) \
-	(gate(daemon_gate, __VA_ARGS__), gate_number(daemon_gate))
+	(gate(server_gate, __VA_ARGS__), gate_number(server_gate))
 
-/* What a user did or does must have ended, with this result. */
-#define EXPECT_RESULT(expected, user)                                     \
-	do {                                                              \
-		long result_ = finish(user);                              \
-		EXPECT_EQ((long)(expected), result_)                      \
-		{                                                         \
-			if (result_ == -ETIME)                            \
-				TH_LOG("it hangs: %s", user_where(user)); \
-			else if (result_ < 0)                             \
-				TH_LOG("that is %s", strerror(-result_)); \
-		}                                                         \
+/* What a result below 0 means. */
+#define LOG_RESULT(user)                                                    \
+	do {                                                                \
+		if (user_result(user) == -ETIME)                            \
+			TH_LOG("it hangs: %s", user_where(user));           \
+		else if (user_result(user) < 0)                             \
+			TH_LOG("that is %s", strerror(-user_result(user))); \
 	} while (0)
 
-#define EXPECT_DO(expected, user, ...)         \
-	do {                                   \
-		begin(user, __VA_ARGS__);      \
-		EXPECT_RESULT(expected, user); \
+/* What a user did or does must have ended, with this result. */
+#define EXPECT_RESULT(expected, user)             \
+	do {                                      \
+		EXPECT_EQ(expected, finish(user)) \
+		{                                 \
+			LOG_RESULT(user);         \
+		}                                 \
+	} while (0)
+
+#define EXPECT_DO(expected, user, ...)                      \
+	do {                                                \
+		EXPECT_EQ(expected, do_(user, __VA_ARGS__)) \
+		{                                           \
+			LOG_RESULT(user);                   \
+		}                                           \
 	} while (0)
 
 /* An action that must go well. */
-#define DO(user, ...)                                                     \
-	do {                                                              \
-		long done_ = do_(user, __VA_ARGS__);                      \
-		ASSERT_LE(0, done_)                                       \
-		{                                                         \
-			if (done_ == -ETIME)                              \
-				TH_LOG("it hangs: %s", user_where(user)); \
-			else                                              \
-				TH_LOG("that is %s", strerror(-done_));   \
-		}                                                         \
+#define DO(user, ...)                                \
+	do {                                         \
+		ASSERT_LE(0, do_(user, __VA_ARGS__)) \
+		{                                    \
+			LOG_RESULT(user);            \
+		}                                    \
 	} while (0)
 
-#define OPEN(user, name, flags)                                      \
-	({                                                           \
-		long fd_ = open_file(user, name, flags);             \
-		ASSERT_LE(0, fd_)                                    \
-		{                                                    \
-			TH_LOG("open %s: %s", name, strerror(-fd_)); \
-		}                                                    \
-		(int)fd_;                                            \
+#define OPEN(user, name, flags)                            \
+	({                                                 \
+		ASSERT_LE(0, open_file(user, name, flags)) \
+		{                                          \
+			LOG_RESULT(user);                  \
+		}                                          \
+		(int)user_result(user);                    \
 	})
 
 /* Map a file shared and writable; on a kernel that cannot, that is all there is to see. */
-#define MAP_OR_ENODEV(user, fd, length)                    \
-	do {                                               \
-		long mapped_ = do_(user, MAP, fd, length); \
-		if (kernel() == BEFORE) {                  \
-			EXPECT_EQ(-ENODEV, mapped_);       \
-			return;                            \
-		}                                          \
-		ASSERT_EQ(0, mapped_);                     \
+#define MAP_OR_ENODEV(user, fd, length)                                 \
+	do {                                                            \
+		if (kernel() == BEFORE) {                               \
+			EXPECT_EQ(-ENODEV, do_(user, MAP, fd, length)); \
+			outcome("ENODEV");                              \
+			return;                                         \
+		}                                                       \
+		ASSERT_EQ(0, do_(user, MAP, fd, length));               \
+	} while (0)
+
+/* A new file of this length, open and mapped like that. */
+#define MAPPED_FILE(user, name, length)                        \
+	({                                                     \
+		int new_ = OPEN(user, name, O_RDWR | O_CREAT); \
+		DO(user, TRUNCATE, new_, length);              \
+		MAP_OR_ENODEV(user, new_, length);             \
+		new_;                                          \
+	})
+
+/* Store a byte to the first page, and let the server have its WRITE, unanswered. */
+#define STORE_IN_FLIGHT(user, fd, byte)   \
+	do {                              \
+		GATE("hold write");       \
+		DO(user, STORE, 0, byte); \
+		DO(user, KICK, fd);       \
+		GATE("wait write");       \
 	} while (0)
 
 /* The kernel must have taken up, or on `before` turned down, what INIT offered. */
@@ -151,6 +200,7 @@ FIXTURE_TEARDOWN(fuse)
 		DO(user, CLOSE, fd_);                                      \
 		if (!cached_) {                                            \
 			EXPECT_NE(STOCK, kernel());                        \
+			outcome("no writeback cache");                     \
 			return;                                            \
 		}                                                          \
 	} while (0)
@@ -186,17 +236,15 @@ FIXTURE_TEARDOWN(fuse)
 	} while (0)
 
 /* A value that comes to be right within LIMIT. */
-#define EXPECT_SOON(expected, expression)                             \
-	do {                                                          \
-		long seen_;                                           \
-		for (double t_ = 0;                                   \
-		     (seen_ = (expression)) != (long)(expected);)     \
-			if (!patience(&t_, LIMIT))                    \
-				break;                                \
-		EXPECT_EQ((long)(expected), seen_)                    \
-		{                                                     \
-			TH_LOG("%s, after %d s", #expression, LIMIT); \
-		}                                                     \
+#define EXPECT_SOON(expected, expression)                                    \
+	do {                                                                 \
+		for (double t_ = 0; (long)(expression) != (long)(expected);) \
+			if (!patience(&t_, LIMIT))                           \
+				break;                                       \
+		EXPECT_EQ((long)(expected), (long)(expression))              \
+		{                                                            \
+			TH_LOG("that is after %d s", LIMIT);                 \
+		}                                                            \
 	} while (0)
 
 #endif

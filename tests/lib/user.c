@@ -25,6 +25,7 @@ struct user {
 	int fd;
 	bool gone;
 	bool asked; /* a result is due */
+	long result; /* of what was done last */
 };
 
 enum { OPEN_FILE = -1, UNLINK_FILE = -2 }; /* what takes a name */
@@ -363,14 +364,18 @@ void begin_unlink(struct user *user, const char *name)
 long finish(struct user *user)
 {
 	struct pollfd p = { .fd = user->fd, .events = POLLIN };
-	long n;
 
 	if (poll(&p, 1, LIMIT * 1000) == 0)
-		return -ETIME;
-	if (recv(user->fd, &n, sizeof(n), 0) != sizeof(n))
-		n = -EOWNERDEAD;
+		return user->result = -ETIME;
+	if (recv(user->fd, &user->result, sizeof(long), 0) != sizeof(long))
+		user->result = -EOWNERDEAD;
 	user->asked = false;
-	return n;
+	return user->result;
+}
+
+long user_result(const struct user *user)
+{
+	return user->result;
 }
 
 long open_file(struct user *user, const char *name, int flags)

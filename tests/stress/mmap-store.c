@@ -7,7 +7,7 @@
  * Stores one byte into each page of a new file of MIB mebibytes at /mnt/fuse, four
  * times over, with an fsync after each. Prints, for `make bench`:
  *
- *	writes N            WRITE requests that the daemon got
+ *	writes N            WRITE requests that the server got
  *	pages_per_write N
  *	peak_temp N         most temporary pages seen at once, looked at each millisecond
  *	cpu_seconds N       time that the guest's only CPU was not idle
@@ -73,7 +73,7 @@ static long busy(void)
 int main(int argc, char **argv)
 {
 	long page = sysconf(_SC_PAGESIZE), peak = 0, start, writes;
-	struct gate *daemon = gate_connect(NULL);
+	struct gate *server = gate_connect(NULL);
 	size_t size;
 	pthread_t sampler;
 	const char *line;
@@ -82,8 +82,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || !(size = strtoul(argv[1], NULL, 0) << 20))
 		errx(2, "usage: mmap-store MIB");
-	if (!daemon)
-		err(1, "no daemon");
+	if (!server)
+		err(1, "no server");
 	fd = open("/mnt/fuse/mmap-store", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || ftruncate(fd, size))
 		err(1, "/mnt/fuse/mmap-store");
@@ -103,11 +103,11 @@ int main(int argc, char **argv)
 	done = true;
 	pthread_join(sampler, NULL);
 	/* of counters: the log is too short */
-	if (gate(daemon, "stats"))
-		errx(1, "gate: %s", gate_text(daemon));
-	line = strstr(gate_output(daemon), "\nWRITE ");
+	if (gate(server, "stats"))
+		errx(1, "gate: %s", gate_text(server));
+	line = strstr(gate_output(server), "\nWRITE ");
 	if (!line || sscanf(line, " WRITE %ld", &writes) != 1)
-		errx(1, "no WRITE in\n%s", gate_output(daemon));
+		errx(1, "no WRITE in\n%s", gate_output(server));
 	printf("writes %ld\npages_per_write %.1f\npeak_temp %ld\ncpu_seconds %.2f\n",
 	       writes, (double)ROUNDS * size / page / writes, peak,
 	       (busy() - start) / 100.0);

@@ -12,10 +12,8 @@
 
 SCENARIO(close_writes_back)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	DO(u, STORE, 0, 'a');
 	GATE("hold write");
 	begin(u, CLOSE, fd);
@@ -30,10 +28,10 @@ SCENARIO(close_writes_back)
 
 SCENARIO(close_of_another_descriptor)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDONLY);
+	int other;
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
+	MAPPED_FILE(u, "f", PAGE);
+	other = OPEN(v, "f", O_RDONLY);
 	DO(u, STORE, 0, 'a');
 	DO(v, CLOSE, other);
 	EXPECT_EQ('a', server_byte("f", 0));
@@ -42,10 +40,8 @@ SCENARIO(close_of_another_descriptor)
 /* Whoever has the file open hears of it, once each; that close told takes it from nobody. */
 SCENARIO(close_tells)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	DO(u, STORE, 0, 'a');
 	GATE("fail ENOSPC write");
 	EXPECT_DO(-ENOSPC, u, CLOSE, fd);
@@ -55,10 +51,8 @@ SCENARIO(close_tells)
 
 SCENARIO(munmap_writes_back)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	DO(u, CLOSE, fd);
 	DO(u, STORE, 0, 'a');
 	EXPECT_EQ(0, GATE_NUMBER("count seen write"));

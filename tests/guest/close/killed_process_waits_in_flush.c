@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A7: a process that has dirtied a mapping and is killed cannot exit while the daemon
+ * A7: a process that has dirtied a mapping and is killed cannot exit while the server
  * keeps its WRITE.
  *
  * Closing its files is part of dying, and close flushes: fuse_flush() writes the file
@@ -11,10 +11,7 @@
 
 SCENARIO(it_never_exits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
-
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
+	MAPPED_FILE(u, "f", PAGE);
 	GATE("hold write");
 	DO(u, STORE, 0, 'a');
 

@@ -2,14 +2,14 @@
 /*
  * F21: copy_file_range(2) copies less than the file has.
  *
- * With the write-back cache a file may have grown in the kernel only; the daemon, asked
+ * With the write-back cache a file may have grown in the kernel only; the server, asked
  * to copy what lies before, found its own file shorter and copied a part. It was given
  * the range that is copied, and not what makes the file long enough (59bda8ecee2f).
  *
- * A short copy that is the daemon's own doing is told as it is, and cached pages behind
+ * A short copy that is the server's own doing is told as it is, and cached pages behind
  * it are neither dropped nor taken for copied.
  */
-#define DAEMON_OPTIONS "-o writeback_cache"
+#define SERVER_OPTIONS "-o writeback_cache"
 #define _GNU_SOURCE
 #include "scenario.h"
 

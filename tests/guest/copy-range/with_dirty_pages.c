@@ -2,12 +2,12 @@
 /*
  * F19: copy_file_range(2) copies old data, or what it copied is overwritten.
  *
- * The daemon copies by itself, from what it has. What is dirty in the cache of the
+ * The server copies by itself, from what it has. What is dirty in the cache of the
  * source, or in flight, must be with it before; what is dirty of the destination must
  * not come after the copy; and pages of which it copies a part have other bytes that
  * must survive (2c4656dfd994, which also had to reach pages dirtied by mappings).
  *
- * A store to such a page while the daemon copies is lost on stock, as a comment there
+ * A store to such a page while the server copies is lost on stock, as a comment there
  * admits: the page is dropped afterwards. On `patched` the store waits, and is kept.
  */
 #define _GNU_SOURCE
@@ -15,11 +15,9 @@
 
 SCENARIO(dirty_source)
 {
-	int from = OPEN(u, "from", O_RDWR | O_CREAT),
+	int from = MAPPED_FILE(u, "from", 2 * PAGE),
 	    to = OPEN(u, "to", O_RDWR | O_CREAT);
 
-	DO(u, TRUNCATE, from, 2 * PAGE);
-	MAP_OR_ENODEV(u, from, 2 * PAGE);
 	DO(u, STORE, PAGE, 'a');
 	EXPECT_DO(2 * PAGE, u, COPY_RANGE, from, 0, to, 0, 2 * PAGE);
 	EXPECT_EQ('a', server_byte("to", PAGE));
@@ -34,10 +32,7 @@ SCENARIO(source_in_flight)
 
 	DO(u, TRUNCATE, from, PAGE);
 	MAP_OR_ENODEV(u, from, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, KICK, from);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, from, 'a');
 	begin(v, COPY_RANGE, other, 0, to, 0, PAGE);
 	settle(5);
 	EXPECT_TRUE(busy(v));
@@ -75,10 +70,7 @@ SCENARIO(destination_in_flight)
 	from = OPEN(v, "from", O_RDONLY);
 	DO(u, TRUNCATE, to, PAGE);
 	MAP_OR_ENODEV(u, to, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'x');
-	DO(u, KICK, to);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, to, 'x');
 	begin(v, COPY_RANGE, from, 0, other, 0, PAGE);
 	EXPECT_BLOCKED(v, "fuse_set_nowrite");
 	EXPECT_EQ(0, GATE_NUMBER("count seen copy_file_range"));

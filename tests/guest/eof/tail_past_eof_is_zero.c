@@ -11,16 +11,14 @@
 
 #define EOF_AT 1024
 
-static void store_past_eof(struct __test_metadata *_metadata, struct user *user,
-			   int fd)
+static void store_past_eof(struct user *user, int fd)
 {
 	DO(user, TRUNCATE, fd, EOF_AT);
 	DO(user, STORE, 0, 'a');
 	DO(user, STORE_RANGE, EOF_AT, PAGE - EOF_AT, 'z');
 }
 
-static void expect_zeros(struct __test_metadata *_metadata, struct user *user,
-			 int fd)
+static void expect_zeros(struct user *user, int fd)
 {
 	EXPECT_DO(0, user, READ_COUNT, fd, EOF_AT, PAGE - EOF_AT);
 	DO(user, FSYNC, fd);
@@ -33,9 +31,9 @@ SCENARIO(extended_by_write)
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
 
 	MAP_OR_ENODEV(u, fd, PAGE);
-	store_past_eof(_metadata, u, fd);
+	store_past_eof(u, fd);
 	EXPECT_DO(1, u, WRITE, fd, PAGE, 1, 'b');
-	expect_zeros(_metadata, u, fd);
+	expect_zeros(u, fd);
 }
 
 SCENARIO(extended_by_truncate)
@@ -43,9 +41,9 @@ SCENARIO(extended_by_truncate)
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
 
 	MAP_OR_ENODEV(u, fd, PAGE);
-	store_past_eof(_metadata, u, fd);
+	store_past_eof(u, fd);
 	DO(u, TRUNCATE, fd, 2 * PAGE);
-	expect_zeros(_metadata, u, fd);
+	expect_zeros(u, fd);
 }
 
 SCENARIO(extended_by_fallocate)
@@ -53,9 +51,9 @@ SCENARIO(extended_by_fallocate)
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
 
 	MAP_OR_ENODEV(u, fd, PAGE);
-	store_past_eof(_metadata, u, fd);
+	store_past_eof(u, fd);
 	DO(u, FALLOCATE, fd, 0, 0, 2 * PAGE);
-	expect_zeros(_metadata, u, fd);
+	expect_zeros(u, fd);
 }
 
 TEST_HARNESS_MAIN

@@ -2,7 +2,7 @@
 /*
  * F6: a hole is punched, and the old data is back in it.
  *
- * The WRITE of a page was in flight when FALLOCATE was sent, and the daemon did it
+ * The WRITE of a page was in flight when FALLOCATE was sent, and the server did it
  * after, in the hole (bde52788bdb7). So what is dirty or in flight in the range must
  * have arrived before FALLOCATE is sent, and none may follow before it is answered.
  * What is stored in between is another matter: on `patched` it waits, and is kept; on
@@ -16,10 +16,8 @@
 
 SCENARIO(write_in_flight)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	GATE("hold write");
 	DO(u, STORE_PAGES, 0, 4, 'a');
 	DO(u, KICK, fd);
@@ -41,10 +39,8 @@ SCENARIO(write_in_flight)
 /* Half a page is zeroed: the other half is only in the cache, and must get through. */
 SCENARIO(dirty_page)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(u, STORE_RANGE, PAGE, PAGE, 'a');
 	GATE("hold fallocate");
 	begin(v, FALLOCATE, other, FALLOC_FL_ZERO_RANGE, PAGE + 1000, PAGE);
@@ -61,10 +57,8 @@ SCENARIO(dirty_page)
 
 SCENARIO(store_during_the_punch)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(u, LOAD_COUNT, 0, 4 * PAGE);
 	GATE("hold fallocate after");
 	begin(v, PUNCH, other, PAGE, PAGE);
@@ -84,10 +78,8 @@ SCENARIO(store_during_the_punch)
 /* Pages outside of the range can be stored to and written back all the time. */
 SCENARIO(store_elsewhere)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(u, STORE, 3 * PAGE, 'a');
 	GATE("hold fallocate");
 	begin(v, PUNCH, other, PAGE, PAGE);
@@ -104,13 +96,11 @@ SCENARIO(store_elsewhere)
 	EXPECT_EQ('b', server_byte("f", 3 * PAGE));
 }
 
-/* The daemon fails it: the block must go, and nothing is lost. */
+/* The server fails it: the block must go, and nothing is lost. */
 SCENARIO(fallocate_fails)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(u, STORE, PAGE, 'a');
 	GATE("fail EIO fallocate");
 	EXPECT_DO(-EIO, u, PUNCH, fd, PAGE, PAGE);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * F32: suspend, and container checkpoints, freeze all tasks; who waits for a FUSE daemon
+ * F32: suspend, and container checkpoints, freeze all tasks; who waits for a FUSE server
  * that is frozen already cannot be.
  *
  * A task is frozen where it can be woken by a signal. One that waits for the answer to
  * a request cannot give up once it has been woken: it waits on, uninterruptibly, and
- * the freezer for it, until the daemon is thawed. The other way round all goes well.
+ * the freezer for it, until the server is thawed. The other way round all goes well.
  * The same for a task that waits for WRITEs in flight. Known for as long as FUSE
  * exists, and so today.
  */
@@ -64,13 +64,13 @@ static bool is_frozen(const char *group)
 	return !strcmp(text, "FROZEN\n");
 }
 
-SCENARIO(daemon_first)
+SCENARIO(server_first)
 {
 	ASSERT_EQ(0, server_file("f", PAGE, 'a'));
-	ASSERT_EQ(0, group_of("daemon", daemon_pid()));
+	ASSERT_EQ(0, group_of("server", server_pid()));
 	ASSERT_EQ(0, group_of("user", user_pid(u)));
-	ASSERT_EQ(0, freeze("daemon"));
-	EXPECT_SOON(true, is_frozen("daemon"));
+	ASSERT_EQ(0, freeze("server"));
+	EXPECT_SOON(true, is_frozen("server"));
 
 	begin_open(u, "f", O_RDONLY);
 	settle(1);
@@ -79,7 +79,7 @@ SCENARIO(daemon_first)
 	EXPECT_FALSE(is_frozen("user"));
 	EXPECT_TRUE(blocked_in(user_pid(u), "request_wait_answer", "D"));
 
-	ASSERT_EQ(0, thaw("daemon"));
+	ASSERT_EQ(0, thaw("server"));
 	EXPECT_SOON(true, is_frozen("user"));
 	ASSERT_EQ(0, thaw("user"));
 	EXPECT_LE(0, finish(u));
@@ -88,27 +88,25 @@ SCENARIO(daemon_first)
 SCENARIO(user_first)
 {
 	ASSERT_EQ(0, server_file("f", PAGE, 'a'));
-	ASSERT_EQ(0, group_of("daemon", daemon_pid()));
+	ASSERT_EQ(0, group_of("server", server_pid()));
 	ASSERT_EQ(0, group_of("user", user_pid(u)));
 	ASSERT_EQ(0, freeze("user"));
 	EXPECT_SOON(true, is_frozen("user"));
-	ASSERT_EQ(0, freeze("daemon"));
-	EXPECT_SOON(true, is_frozen("daemon"));
+	ASSERT_EQ(0, freeze("server"));
+	EXPECT_SOON(true, is_frozen("server"));
 
 	begin_open(u, "f", O_RDONLY);
 	settle(1);
 	EXPECT_TRUE(busy(u));
-	ASSERT_EQ(0, thaw("daemon"));
+	ASSERT_EQ(0, thaw("server"));
 	ASSERT_EQ(0, thaw("user"));
 	EXPECT_LE(0, finish(u));
 }
 
 SCENARIO(write_in_flight)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	ASSERT_EQ(0, group_of("user", user_pid(u)));
 	GATE("hold write");
 	DO(u, STORE, 0, 'a');

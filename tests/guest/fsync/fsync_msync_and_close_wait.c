@@ -16,10 +16,8 @@ SCENARIO(not_before_the_reply)
 		{ MSYNC, "msync" },
 		{ CLOSE, "close" },
 	};
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	for (int i = 0; i < 4; i++) {
 		GATE("hold write");
 		DO(u, STORE, 0, 'a' + i);

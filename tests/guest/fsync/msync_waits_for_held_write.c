@@ -7,10 +7,7 @@
 
 SCENARIO(msync_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
-
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
+	MAPPED_FILE(u, "f", PAGE);
 	GATE("hold write");
 	DO(u, STORE, 0, 'a');
 

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A10: the daemon writes 100 of 4096 bytes, and says so.
+ * A10: the server writes 100 of 4096 bytes, and says so.
  *
  * Up to today's kernels nobody looks at the size in the reply to a page's WRITE:
  * fsync(2) says 0 and the rest of the page is lost without a word. `patched` records
- * an error, which fsync tells, and sends the rest again: what a daemon that has run
+ * an error, which fsync tells, and sends the rest again: what a server that has run
  * into a short write(2) of its own needs.
  */
 #include "scenario.h"
 
 SCENARIO(fsync_must_tell)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("short 100 write times=1");
 	DO(u, STORE, 0, 'a');
 	DO(u, STORE, 200, 'b');
@@ -28,10 +26,8 @@ SCENARIO(fsync_must_tell)
 /* The reply ends in the second of four pages: the first is done with. */
 SCENARIO(the_rest_is_sent_again)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(v, MAP, other, 4 * PAGE);
 	DO(u, STORE_RANGE, 0, 4 * PAGE, 'a');
 	GATE("short 5000 write times=1");

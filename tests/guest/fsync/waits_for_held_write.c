@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A2: fsync(2) waits for a WRITE that the daemon keeps, and nothing but the daemon
+ * A2: fsync(2) waits for a WRITE that the server keeps, and nothing but the server
  * or an abort ends that.
  *
  * Users see this as a process in D state that SIGKILL does not end, and then a second
@@ -12,10 +12,8 @@
 
 SCENARIO(abort_ends_both)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), fd2 = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", PAGE), fd2 = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("hold write");
 	DO(u, STORE, 0, 'a');
 
@@ -25,7 +23,7 @@ SCENARIO(abort_ends_both)
 	begin(v, FSYNC, fd2);
 	EXPECT_BLOCKED(v, "rwsem_down_write_slowpath");
 
-	/* the daemon withholds a reply: it is its fault, and seen to be */
+	/* the server withholds a reply: it is its fault, and seen to be */
 	EXPECT_EQ(1, waiting());
 
 	EXPECT_EQ(0, abort_connection());
@@ -35,10 +33,8 @@ SCENARIO(abort_ends_both)
 
 SCENARIO(sigkill_does_nothing)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("hold write");
 	DO(u, STORE, 0, 'a');
 

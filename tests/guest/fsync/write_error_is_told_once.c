@@ -9,10 +9,8 @@
 
 SCENARIO(first_fsync_fails)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("fail EIO write");
 	DO(u, STORE, 0, 'a');
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * G2: clients of the daemon, and the daemon itself, come and go while requests are
+ * G2: clients of the server, and the server itself, come and go while requests are
  * held. Nothing hangs, nothing is left.
  */
 #include "scenario.h"
@@ -44,8 +44,8 @@ SCENARIO(the_one_who_held_dies)
 		gate(g, "wait write 7"); /* dies in this */
 		_exit(0);
 	}
-	EXPECT_SOON(GATE_OK, strlen((gate(daemon_gate, "rules"),
-				     gate_output(daemon_gate))) == 0);
+	EXPECT_SOON(GATE_OK, strlen((gate(server_gate, "rules"),
+				     gate_output(server_gate))) == 0);
 	begin(u, WRITE, fd, 0, 1, 'a');
 	GATE("wait write");
 	kill(pid, SIGKILL);
@@ -55,13 +55,13 @@ SCENARIO(the_one_who_held_dies)
 	begin(v, WRITE, fd2, 0, 1, 'b');
 	GATE("wait write 2");
 	GATE("held");
-	EXPECT_EQ(2, gate_number(daemon_gate));
+	EXPECT_EQ(2, gate_number(server_gate));
 	GATE("release");
 	EXPECT_RESULT(1, u);
 	EXPECT_RESULT(1, v);
 }
 
-SCENARIO(daemon_killed_with_requests_held)
+SCENARIO(server_killed_with_requests_held)
 {
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT), fd2 = OPEN(v, "f", O_RDWR);
 
@@ -71,12 +71,12 @@ SCENARIO(daemon_killed_with_requests_held)
 	begin(v, FSYNC, fd2);
 	settle(1);
 	begin(w, SYNC);
-	daemon_kill();
+	server_kill();
 	EXPECT_RESULT(-ECONNABORTED, u);
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 	finish(v);
 	EXPECT_RESULT(0, w);
-	EXPECT_EQ(GATE_DEAD, gate(daemon_gate, "wait write"));
+	EXPECT_EQ(GATE_DEAD, gate(server_gate, "wait write"));
 	EXPECT_EQ(-ENOTCONN, open_file(u, "f", O_RDONLY));
 }
 
@@ -89,16 +89,16 @@ SCENARIO(unmounted_with_requests_held)
 	GATE("wait release");
 	/* RELEASE is nobody's to wait for: the mount is not in use */
 	EXPECT_EQ(0, umount2(MOUNT, 0));
-	EXPECT_TRUE(daemon_gone());
-	EXPECT_EQ(GATE_DEAD, gate(daemon_gate, "held"));
+	EXPECT_TRUE(server_gone());
+	EXPECT_EQ(GATE_DEAD, gate(server_gate, "held"));
 	EXPECT_NE(0, access(GATE_SOCKET, F_OK));
 }
 
 SCENARIO(quit)
 {
 	GATE("quit");
-	EXPECT_TRUE(daemon_gone());
-	EXPECT_EQ(GATE_DEAD, gate(daemon_gate, "ping"));
+	EXPECT_TRUE(server_gone());
+	EXPECT_EQ(GATE_DEAD, gate(server_gate, "ping"));
 }
 
 TEST_HARNESS_MAIN

@@ -90,7 +90,7 @@ SCENARIO(short_claim_garble_twice)
 	EXPECT_DO(10, u, WRITE, fd, 0, 10, 'd');
 	GATE("wait done write 4");
 	GATE("log last=1");
-	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), "ENOENT"));
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), "ENOENT"));
 }
 
 SCENARIO(drop_until_killed)
@@ -128,7 +128,7 @@ SCENARIO(die)
 
 	GATE("die write after");
 	EXPECT_DO(-ECONNABORTED, u, WRITE, fd, 0, 1, 'a');
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 	EXPECT_EQ('a', server_byte("f", 0));
 }
 
@@ -159,7 +159,7 @@ SCENARIO(notifications)
 	GATE("send delete file=f");
 	GATE("wait notified all 1");
 	GATE("log");
-	EXPECT_EQ(NULL, strstr(gate_output(daemon_gate), "error=EINVAL"));
+	EXPECT_EQ(NULL, strstr(gate_output(server_gate), "error=EINVAL"));
 	EXPECT_LE(0, open_file(v, "f", O_RDONLY));
 }
 
@@ -175,9 +175,9 @@ SCENARIO(reenter_and_allocate)
 	GATE("allocate 4 write");
 	EXPECT_DO(1, u, WRITE, fd, 0, 1, 'a');
 	GATE("log");
-	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), "allocate 4 MiB"));
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), "allocate 4 MiB"));
 	GATE("stats");
-	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), "WRITE"));
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), "WRITE"));
 }
 
 /* A number of what is left in the log would pass for the number of all. */
@@ -186,18 +186,18 @@ SCENARIO(a_full_log_is_not_counted)
 	int fd;
 
 	GATE("quit");
-	ASSERT_TRUE(daemon_gone());
-	gate_close(daemon_gate);
-	ASSERT_EQ(NULL, daemon_start("--log-entries 16"));
+	ASSERT_TRUE(server_gone());
+	gate_close(server_gate);
+	ASSERT_EQ(NULL, server_start("--log-entries 16"));
 	fd = OPEN(u, "f", O_RDWR | O_CREAT);
 	for (int i = 0; i < 20; i++)
 		DO(u, WRITE, fd, i, 1, 'a');
-	EXPECT_EQ(GATE_REFUSED, gate(daemon_gate, "count seen write"));
-	EXPECT_EQ(GATE_REFUSED, gate(daemon_gate, "count overlaps writepage"));
-	EXPECT_EQ(GATE_REFUSED, gate(daemon_gate, "wait seen write 20"));
+	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "count seen write"));
+	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "count overlaps writepage"));
+	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "wait seen write 20"));
 	GATE("wait seen write 1");
 	GATE("stats");
-	EXPECT_NE(NULL, strstr(gate_output(daemon_gate), " 20 "));
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), " 20 "));
 
 	GATE("reset");
 	DO(u, WRITE, fd, 0, 1, 'a');

@@ -50,27 +50,27 @@ SCENARIO(malformed_commands)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		EXPECT_EQ(GATE_USAGE, gate(daemon_gate, "%s", wrong[i].command))
+		EXPECT_EQ(GATE_USAGE, gate(server_gate, "%s", wrong[i].command))
 		{
 			TH_LOG("gate %s", wrong[i].command);
 		}
-		EXPECT_NE(NULL, strstr(gate_text(daemon_gate), wrong[i].names))
+		EXPECT_NE(NULL, strstr(gate_text(server_gate), wrong[i].names))
 		{
 			TH_LOG("gate %s: %s", wrong[i].command,
-			       gate_text(daemon_gate));
+			       gate_text(server_gate));
 		}
 	}
-	EXPECT_EQ(GATE_REFUSED, gate(daemon_gate, "remove 99"));
+	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "remove 99"));
 
 	char long_line[1200];
 
 	memset(long_line, 'x', sizeof(long_line));
 	long_line[1100] = 0;
-	EXPECT_EQ(GATE_USAGE, gate(daemon_gate, "%s", long_line));
-	EXPECT_EQ(GATE_USAGE, gate(daemon_gate, "hold write\nhold read"));
+	EXPECT_EQ(GATE_USAGE, gate(server_gate, "%s", long_line));
+	EXPECT_EQ(GATE_USAGE, gate(server_gate, "hold write\nhold read"));
 
 	GATE("rules");
-	EXPECT_STREQ("", gate_output(daemon_gate));
+	EXPECT_STREQ("", gate_output(server_gate));
 	GATE("ping");
 }
 

@@ -6,7 +6,7 @@
  * A store waits in page_mkwrite (A4, M16). An O_DIRECT read into the mapping does not
  * fault when its data comes: it marks the page dirty behind the file system's back
  * (8b284dc47291), so the next writeback of it has to look out for the WRITE in flight.
- * The daemon must never have two WRITEs of one page, and the last data must win.
+ * The server must never have two WRITEs of one page, and the last data must win.
  */
 #define _GNU_SOURCE
 #include "scenario.h"

@@ -15,8 +15,7 @@
  * @user has page 0 of f dirty and in flight, @g's READ is held, its target is that page.
  * In the end the page is clean, and will be dirty when READ is released.
  */
-static void in_flight(struct __test_metadata *_metadata, struct user *user,
-		      int f, int g)
+static void in_flight(struct user *user, int f, int g)
 {
 	GATE("hold read file=g");
 	GATE("hold write");
@@ -36,7 +35,7 @@ SCENARIO(fsync_gets_the_newest)
 	DO(u, TRUNCATE, f, 2 * PAGE);
 	MAP_OR_ENODEV(u, f, 2 * PAGE);
 	g = OPEN(u, "g", O_RDONLY | O_DIRECT);
-	in_flight(_metadata, u, f, g);
+	in_flight(u, f, g);
 
 	GATE("release read");
 	EXPECT_DO(PAGE, u, AIO_WAIT);
@@ -66,7 +65,7 @@ SCENARIO(truncate_drops_both)
 	DO(u, TRUNCATE, f, 2 * PAGE);
 	MAP_OR_ENODEV(u, f, 2 * PAGE);
 	g = OPEN(u, "g", O_RDONLY | O_DIRECT);
-	in_flight(_metadata, u, f, g);
+	in_flight(u, f, g);
 
 	GATE("release read");
 	EXPECT_DO(PAGE, u, AIO_WAIT);

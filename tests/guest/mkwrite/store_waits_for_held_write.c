@@ -11,14 +11,9 @@
 
 SCENARIO(store_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDONLY);
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDONLY);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, KICK, fd);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, fd, 'a');
 
 	begin(u, STORE, 0, 'b');
 	EXPECT_BLOCKED(u, "fuse_page_mkwrite");

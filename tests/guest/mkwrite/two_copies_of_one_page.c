@@ -3,21 +3,16 @@
  * M16: the page is dirtied again while its WRITE is in flight, and written back again.
  *
  * If page_mkwrite does not wait there are two temporary copies of one cached page, and
- * two WRITEs of it with the daemon, which may answer them in any order: the old data
- * can win. The daemon looks for such pairs in every scenario; see sandbox_end().
+ * two WRITEs of it with the server, which may answer them in any order: the old data
+ * can win. The server looks for such pairs in every scenario; see sandbox_end().
  */
 #include "scenario.h"
 
 SCENARIO(only_one)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, KICK, fd);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, fd, 'a');
 
 	begin(u, STORE, 0, 'b');
 	settle(5);
@@ -38,14 +33,9 @@ SCENARIO(only_one)
 /* write(2) sends the page's new bytes at once: not beside an older state of it. */
 SCENARIO(write_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, KICK, fd);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, fd, 'a');
 
 	begin(v, WRITE, other, 0, 1, 'b');
 	EXPECT_BLOCKED(v, "fuse_cache_write_iter");

@@ -6,17 +6,15 @@
  * then dropped the cached pages with the block still there. A dirty one is written out
  * first, and that WRITE waited in the queue for the block to go: who waits for whom is
  * one task alone (76224355db75). M2 has pages that were dirty before; these become
- * dirty again, and are written back again, while OPEN is with the daemon.
+ * dirty again, and are written back again, while OPEN is with the server.
  */
-#define DAEMON_OPTIONS "-o writeback_cache,atomic_o_trunc"
+#define SERVER_OPTIONS "-o writeback_cache,atomic_o_trunc"
 #include "scenario.h"
 
 SCENARIO(dirty_again_meanwhile)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(u, STORE_PAGES, 0, 4, 'a');
 	GATE("hold open after");
 	begin_open(v, "f", O_RDWR | O_TRUNC);
@@ -32,13 +30,11 @@ SCENARIO(dirty_again_meanwhile)
 	EXPECT_EQ(0, server_size("f"));
 }
 
-/* The daemon fails OPEN: nothing is truncated, nothing may stay blocked or get lost. */
+/* The server fails OPEN: nothing is truncated, nothing may stay blocked or get lost. */
 SCENARIO(open_fails)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	GATE("hold open");
 	begin_open(v, "f", O_RDWR | O_TRUNC);
 	GATE("wait open");

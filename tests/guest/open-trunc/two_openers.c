@@ -5,18 +5,16 @@
  * The first blocks WRITEs, and with the block held wants the lock of each cached page,
  * to drop it. The second drops the cached pages, too: it has a dirty one locked, sends
  * its WRITE, which the block keeps back, and waits for it. Two tasks in D, and an idle,
- * healthy daemon; xfstests generic/464 ran into it (2fdbb8dd0155). The remedy is to
+ * healthy server; xfstests generic/464 ran into it (2fdbb8dd0155). The remedy is to
  * touch pages only once the block is gone.
  */
-#define DAEMON_OPTIONS "-o writeback_cache,atomic_o_trunc"
+#define SERVER_OPTIONS "-o writeback_cache,atomic_o_trunc"
 #include "scenario.h"
 
 SCENARIO(block_and_page_lock)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(u, LOAD_COUNT, 0, 4 * PAGE);
 	/* v has the block, until its OPEN is answered */
 	GATE("hold open after times=1");

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A18: open(O_TRUNC), where the daemon truncates in its OPEN, waits for the WRITEs in
+ * A18: open(O_TRUNC), where the server truncates in its OPEN, waits for the WRITEs in
  * flight, as truncate does: otherwise one would land in the new, empty file. It sleeps
  * in fuse_open() -> fuse_set_nowrite(), and OPEN is sent after.
  */
-#define DAEMON_OPTIONS "-o writeback_cache,atomic_o_trunc"
+#define SERVER_OPTIONS "-o writeback_cache,atomic_o_trunc"
 #include "scenario.h"
 
 SCENARIO(open_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, KICK, fd);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, fd, 'a');
 	GATE("reset");
 
 	begin_open(v, "f", O_RDWR | O_TRUNC);

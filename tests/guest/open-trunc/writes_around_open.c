@@ -2,24 +2,19 @@
 /*
  * F16: data written before open(O_TRUNC) is back after it.
  *
- * If the daemon truncates in its OPEN the kernel must have no WRITE under way then, and
+ * If the server truncates in its OPEN the kernel must have no WRITE under way then, and
  * send none before the answer; e4648309b85a saw to that, but with the write-back cache
  * only. What was stored through a mapping is reordered around OPEN on stock up to today:
  * the file should be empty and has the old data. `patched` has the block there, too.
  */
-#define DAEMON_OPTIONS "-o atomic_o_trunc"
+#define SERVER_OPTIONS "-o atomic_o_trunc"
 #include "scenario.h"
 
 SCENARIO(write_in_flight)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, KICK, fd);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, fd, 'a');
 	GATE("reset");
 
 	begin_open(v, "f", O_RDWR | O_TRUNC);
@@ -34,10 +29,8 @@ SCENARIO(write_in_flight)
 
 SCENARIO(write_queued)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	DO(u, LOAD, 0);
 	GATE("hold open after");
 	begin_open(v, "f", O_RDWR | O_TRUNC);
@@ -55,16 +48,15 @@ SCENARIO(write_queued)
 }
 
 /* What the commit was about: pages that write(2) left in the cache. */
-static void with_cached_writes(struct __test_metadata *_metadata,
-			       struct user *user, struct user *other,
+static void with_cached_writes(struct user *user, struct user *other,
 			       const char *options)
 {
 	int fd, new;
 
 	GATE("quit");
-	ASSERT_TRUE(daemon_gone());
-	gate_close(daemon_gate);
-	ASSERT_EQ(NULL, daemon_start(options));
+	ASSERT_TRUE(server_gone());
+	gate_close(server_gate);
+	ASSERT_EQ(NULL, server_start(options));
 	fd = OPEN(user, "f", O_RDWR | O_CREAT);
 	DO(user, WRITE, fd, 0, 4 * PAGE, 'a');
 	GATE("hold write");
@@ -84,15 +76,14 @@ static void with_cached_writes(struct __test_metadata *_metadata,
 	EXPECT_DO(10, user, SIZE, fd);
 }
 
-SCENARIO(cached_writes_and_the_daemon_truncates)
+SCENARIO(cached_writes_and_the_server_truncates)
 {
-	with_cached_writes(_metadata, u, v,
-			   "-o writeback_cache,atomic_o_trunc");
+	with_cached_writes(u, v, "-o writeback_cache,atomic_o_trunc");
 }
 
 SCENARIO(cached_writes_and_the_kernel_truncates)
 {
-	with_cached_writes(_metadata, u, v, "-o writeback_cache");
+	with_cached_writes(u, v, "-o writeback_cache");
 }
 
 TEST_HARNESS_MAIN

@@ -2,7 +2,7 @@
 /*
  * F11: an O_DIRECT read returns what the file had before the last store.
  *
- * It goes to the daemon, past the cache; it waited for pages that are dirty, but one
+ * It goes to the server, past the cache; it waited for pages that are dirty, but one
  * whose WRITE was in flight is clean in the cache, and READ overtook the WRITE
  * (ea8cd33390fa). An O_DIRECT write that overtakes it is worse: the older data wins.
  */
@@ -11,15 +11,10 @@
 
 SCENARIO(read_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT),
+	int fd = MAPPED_FILE(u, "f", PAGE),
 	    direct = OPEN(v, "f", O_RDONLY | O_DIRECT);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, KICK, fd);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, fd, 'a');
 	GATE("reset");
 
 	begin(v, READ, direct, 0);
@@ -35,11 +30,9 @@ SCENARIO(read_waits)
 
 SCENARIO(write_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT),
+	int fd = MAPPED_FILE(u, "f", 2 * PAGE),
 	    direct = OPEN(v, "f", O_RDWR | O_DIRECT);
 
-	DO(u, TRUNCATE, fd, 2 * PAGE);
-	MAP_OR_ENODEV(u, fd, 2 * PAGE);
 	GATE("hold writepage");
 	DO(u, STORE_RANGE, 0, 2 * PAGE, 'a');
 	DO(u, KICK, fd);

@@ -2,15 +2,14 @@
 /*
  * M4: a READ that overtakes the WRITE in flight brings back the old data.
  *
- * The page is clean and dropped from the cache while its WRITE is with the daemon. If
+ * The page is clean and dropped from the cache while its WRITE is with the server. If
  * reads do not wait for it, the old byte is read at once, and stays in the cache after
  * the WRITE is done: what was stored has vanished from everybody's view. By read(2)
  * and by a fault in the mapping.
  */
 #include "scenario.h"
 
-static void write_in_flight(struct __test_metadata *_metadata,
-			    struct user *user, struct user *other, int fd)
+static void write_in_flight(struct user *user, struct user *other, int fd)
 {
 	DO(user, STORE, 0, 'b');
 	DO(user, KICK, fd);
@@ -27,7 +26,7 @@ SCENARIO(read_gets_the_new_data)
 	fd = OPEN(u, "f", O_RDWR);
 	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("hold write");
-	write_in_flight(_metadata, u, v, fd);
+	write_in_flight(u, v, fd);
 
 	begin(u, READ, fd, 0);
 	settle(5);
@@ -44,7 +43,7 @@ SCENARIO(fault_gets_the_new_data)
 	fd = OPEN(u, "f", O_RDWR);
 	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("hold write");
-	write_in_flight(_metadata, u, v, fd);
+	write_in_flight(u, v, fd);
 
 	DO(u, MAP, fd, PAGE);
 	begin(u, LOAD, 0);
@@ -63,7 +62,7 @@ SCENARIO(fault_without_readahead_gets_the_new_data)
 	fd = OPEN(u, "f", O_RDWR);
 	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("hold write");
-	write_in_flight(_metadata, u, v, fd);
+	write_in_flight(u, v, fd);
 	GATE("reset");
 
 	DO(u, MAP, fd, PAGE);

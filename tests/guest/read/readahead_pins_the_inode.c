@@ -2,14 +2,14 @@
 /*
  * F28: pages that are being read ahead keep their inode.
  *
- * Nobody waits for readahead: the file may be closed while READ is with the daemon, and
+ * Nobody waits for readahead: the file may be closed while READ is with the server, and
  * the inode become unused. Reclaim that evicts it waits for the pages of the READ; if
- * it is the daemon's own reclaim, in the handler of that READ, it waits for itself.
- * What pinned the inode was the RELEASE to be sent, and a daemon without OPEN gets
+ * it is the server's own reclaim, in the handler of that READ, it waits for itself.
+ * What pinned the inode was the RELEASE to be sent, and a server without OPEN gets
  * none (bd5603eaae0a).
  */
 #define _GNU_SOURCE
-#define DAEMON_OPTIONS "-o no_open"
+#define SERVER_OPTIONS "-o no_open"
 #include "scenario.h"
 
 #include <unistd.h>

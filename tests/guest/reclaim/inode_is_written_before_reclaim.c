@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * F24: reclaim must not have to ask the daemon for anything.
+ * F24: reclaim must not have to ask the server for anything.
  *
- * With the write-back cache the kernel keeps a file's times, and the daemon gets them
+ * With the write-back cache the kernel keeps a file's times, and the server gets them
  * by a SETATTR. An inode whose times were left dirty by link, rename, unlink or
  * fallocate was written when it was evicted: from reclaim, which may well be the
- * daemon's own, in an allocation while it handles a request. It then waits for itself
+ * server's own, in an allocation while it handles a request. It then waits for itself
  * (5c791fe1e2a4). Now these calls write the inode before they return.
  *
- * The daemon here keeps every SETATTR from the moment the calls are done. Dropping the
+ * The server here keeps every SETATTR from the moment the calls are done. Dropping the
  * caches, as reclaim does, must not need any; nor may it drop times that nobody was
  * told, of which the kernel would warn. Without the write-back cache there are no times
  * to keep.
  */
 #define _GNU_SOURCE
-#define DAEMON_OPTIONS "-o writeback_cache"
+#define SERVER_OPTIONS "-o writeback_cache"
 #include "scenario.h"
 
 #include <stdio.h>

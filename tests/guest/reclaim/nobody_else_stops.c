@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * C5: a daemon that never answers stops nobody but those who wait for its data.
+ * C5: a server that never answers stops nobody but those who wait for its data.
  *
  * What the design lists as places where the kernel may wait for writeback: migration
  * of pages and allocations of many pages (compaction), reclaim, sync(2). With pages of

@@ -2,13 +2,13 @@
 /*
  * F31: the deadlock that the whole design exists for.
  *
- * A daemon needs memory to handle a WRITE. Memory is short, so its allocation reclaims
+ * A server needs memory to handle a WRITE. Memory is short, so its allocation reclaims
  * some, finds the very page that this WRITE is about, under writeback, and waits: for
  * the reply that it should be sending itself. With temporary pages the page in the
  * cache is clean by then, and is simply taken; there is nothing to wait for.
  *
  * Reclaim waits for pages under writeback in the memory groups of cgroup v1 (which
- * cannot throttle who dirties pages), so the daemon and its user share one here. Most of
+ * cannot throttle who dirties pages), so the server and its user share one here. Most of
  * what it has are the mount's pages, each of them in flight.
  */
 #include "scenario.h"
@@ -61,7 +61,7 @@ SCENARIO(reclaim_inside_write)
 	ASSERT_EQ(0, bdi_set("max_ratio", "100"));
 	ASSERT_EQ(0, bdi_set("strict_limit", "0"));
 	ASSERT_EQ(0, memory_group_v1(user_pid(u)));
-	ASSERT_EQ(0, memory_group_v1(daemon_pid()));
+	ASSERT_EQ(0, memory_group_v1(server_pid()));
 	MAP_OR_ENODEV(u, fd, PAGES * PAGE);
 
 	GATE("hold write");

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * F2: a daemon that maps a file of its own mount, and answers a READ of that file from
+ * F2: a server that maps a file of its own mount, and answers a READ of that file from
  * the mapping.
  *
  * The kernel's documentation (fuse.rst, scenario 2) has it as the tricky deadlock: the
  * page is locked until READ is answered. The reply is copied from the mapping, where
- * that page is not there yet; the fault waits for its lock, in the daemon, inside
+ * that page is not there yet; the fault waits for its lock, in the server, inside
  * write(2) to the device. Aborting the connection ends it, because a request is not
  * locked against that while its reply faults. kill -9 does so today, too: the fault
  * gives up, and READ with it.
  *
- * fuse-daemon answers from memory of its own; so this has a small daemon of the raw
+ * fuse-daemon answers from memory of its own; so this has a small server of the raw
  * protocol, which knows one file. In the last scenario fuse-daemon looks into a mapping
  * before it answers.
  */
 #define _GNU_SOURCE
-#define DAEMON_OPTIONS "-o keep_cache"
+#define SERVER_OPTIONS "-o keep_cache"
 #include "scenario.h"
 
 #include <linux/fuse.h>
@@ -109,8 +109,8 @@ static void *serve(void *unused)
 	return unused;
 }
 
-/* The daemon: one thread serves, the other maps the file and looks into it. */
-static void __attribute__((noreturn)) tricky_daemon(void)
+/* The server: one thread serves, the other maps the file and looks into it. */
+static void __attribute__((noreturn)) tricky_server(void)
 {
 	pthread_t thread;
 	char options[64];
@@ -140,8 +140,8 @@ static bool ended(pid_t pid, int *status)
 	return true;
 }
 
-/* The tricky daemon, when it hangs. */
-static pid_t tricky(struct __test_metadata *_metadata)
+/* The tricky server, when it hangs. */
+static pid_t tricky(void)
 {
 	pid_t pid;
 
@@ -149,7 +149,7 @@ static pid_t tricky(struct __test_metadata *_metadata)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid = fork();
 	if (!pid)
-		tricky_daemon();
+		tricky_server();
 	/* its first thread wants the page, the other is to answer */
 	EXPECT_TRUE(blocked_in(pid, "request_wait_answer", "S"));
 	EXPECT_TRUE(blocked_in(*server, "fuse_dev_do_write", "D"));
@@ -161,7 +161,7 @@ static pid_t tricky(struct __test_metadata *_metadata)
 
 SCENARIO(fault_inside_the_reply_aborted)
 {
-	pid_t pid = tricky(_metadata);
+	pid_t pid = tricky();
 	int status = 0;
 
 	/* it aborts the connection, though the mount is busy */
@@ -173,7 +173,7 @@ SCENARIO(fault_inside_the_reply_aborted)
 
 SCENARIO(fault_inside_the_reply_killed)
 {
-	pid_t pid = tricky(_metadata);
+	pid_t pid = tricky();
 	int status = 0;
 
 	kill(pid, SIGKILL);
@@ -190,14 +190,14 @@ SCENARIO(fault_inside_the_handler)
 	GATE("reenter map f read");
 	begin(u, READ, fd, 0);
 
-	EXPECT_TRUE(daemon_blocked_in("filemap_fault", "DS"));
+	EXPECT_TRUE(server_blocked_in("filemap_fault", "DS"));
 	settle(20);
 	EXPECT_TRUE(busy(u));
 	EXPECT_EQ(1, waiting());
 
 	EXPECT_EQ(0, abort_connection());
 	EXPECT_GT(0, finish(u));
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 }
 
 TEST_HARNESS_MAIN

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * F3: a daemon that unlinks, through its own mount, the file whose UNLINK it handles.
+ * F3: a server that unlinks, through its own mount, the file whose UNLINK it handles.
  *
  * The kernel's documentation (fuse.rst, scenario 1) has it as the simple deadlock:
- * whoever asked holds the directory's lock until the answer, and the daemon sleeps on
+ * whoever asked holds the directory's lock until the answer, and the server sleeps on
  * that lock. More threads do not help, nor does kill -9, as the wait for the lock is
  * uninterruptible. The way out, of this and of all others that go through the
- * daemon, is to abort the connection.
+ * server, is to abort the connection.
  */
 #include "scenario.h"
 
@@ -20,22 +20,22 @@ SCENARIO(directory_lock)
 	GATE("reenter unlink f unlink");
 	begin_unlink(u, "f");
 
-	EXPECT_TRUE(daemon_blocked_in("rwsem_down_write_slowpath", "D"));
+	EXPECT_TRUE(server_blocked_in("rwsem_down_write_slowpath", "D"));
 	EXPECT_EQ(1, waiting());
 	/* the other threads answer still, but a name cannot be looked up there */
 	EXPECT_DO('g', v, READ, g, 0);
 	begin_open(w, "h", O_RDONLY);
 	EXPECT_BLOCKED(w, "path_openat");
 
-	daemon_kill();
+	server_kill();
 	settle(20);
-	EXPECT_TRUE(daemon_blocked_in("rwsem_down_write_slowpath", "D"));
+	EXPECT_TRUE(server_blocked_in("rwsem_down_write_slowpath", "D"));
 	EXPECT_TRUE(busy(u));
 
 	EXPECT_EQ(0, abort_connection());
 	EXPECT_RESULT(-ECONNABORTED, u);
 	EXPECT_RESULT(-ENOTCONN, w);
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 }
 
 TEST_HARNESS_MAIN

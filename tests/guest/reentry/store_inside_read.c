@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A12: a daemon that pushes data into the cache (NOTIFY_STORE) from inside its READ
+ * A12: a server that pushes data into the cache (NOTIFY_STORE) from inside its READ
  * handler: as A11, it waits for the lock of the page it is to fill, in
  * __filemap_get_folio().
  */
 #include "scenario.h"
 
-SCENARIO(daemon_waits_for_itself)
+SCENARIO(server_waits_for_itself)
 {
 	int fd;
 
@@ -15,12 +15,12 @@ SCENARIO(daemon_waits_for_itself)
 	GATE("notify store read");
 	begin(u, READ, fd, 0);
 
-	EXPECT_TRUE(daemon_blocked_in("__filemap_get_folio", "D"));
+	EXPECT_TRUE(server_blocked_in("__filemap_get_folio", "D"));
 	EXPECT_EQ(1, waiting());
 	EXPECT_TRUE(busy(u));
 
 	EXPECT_EQ(0, abort_connection());
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 	EXPECT_GT(0, finish(u));
 }
 

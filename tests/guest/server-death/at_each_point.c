@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * X2: the daemon dies, at each point of a dirty page's way to the server.
+ * X2: the server dies, at each point of a dirty page's way to the server.
  *
  * Whoever waits for it must go on with an error, and every temporary page must go:
  * the end of each scenario checks the accounting. fsync(2) may say 0 only where the
@@ -8,9 +8,9 @@
  */
 #include "scenario.h"
 
-/* One stores and calls fsync, another truncates meanwhile; the daemon dies by @rule. */
-static void dies(struct __test_metadata *_metadata, FIXTURE_DATA(fuse) * self,
-		 const char *rule, bool at_server)
+/* One stores and calls fsync, another truncates meanwhile; the server dies by @rule. */
+static void dies(struct user *u, struct user *v, const char *rule,
+		 bool at_server)
 {
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
 	long told;
@@ -28,7 +28,7 @@ static void dies(struct __test_metadata *_metadata, FIXTURE_DATA(fuse) * self,
 	}
 	EXPECT_GT(0, finish(v));
 	EXPECT_NE(-ETIME, do_(v, SIZE, other));
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
 	EXPECT_EQ(at_server ? 'a' : 0, server_byte("f", PAGE));
 	/* one who stores now is told, too */
@@ -38,31 +38,29 @@ static void dies(struct __test_metadata *_metadata, FIXTURE_DATA(fuse) * self,
 
 SCENARIO(before_it_writes)
 {
-	dies(_metadata, self, "die write", false);
+	dies(u, v, "die write", false);
 }
 
 SCENARIO(before_it_answers)
 {
-	dies(_metadata, self, "die write after", true);
+	dies(u, v, "die write after", true);
 }
 
 SCENARIO(in_fsync)
 {
-	dies(_metadata, self, "die fsync", true);
+	dies(u, v, "die fsync", true);
 }
 
 SCENARIO(in_fsync_before_it_answers)
 {
-	dies(_metadata, self, "die fsync after", true);
+	dies(u, v, "die fsync after", true);
 }
 
 /* WRITEs are blocked, and one is queued behind the block. */
 SCENARIO(in_truncate)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", 2 * PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, 2 * PAGE);
-	MAP_OR_ENODEV(u, fd, 2 * PAGE);
 	GATE("hold truncate");
 	GATE("die truncate");
 	begin(v, TRUNCATE, other, PAGE);
@@ -70,26 +68,24 @@ SCENARIO(in_truncate)
 	DO(u, STORE_PAGES, 0, 2, 'a');
 	DO(u, KICK, fd);
 	EXPECT_EQ(2, vmstat("nr_writeback_temp"));
-	gate(daemon_gate, "release");
+	gate(server_gate, "release");
 	EXPECT_GT(0, finish(v));
 	EXPECT_GT(0, do_(u, FSYNC, fd));
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 	EXPECT_EQ(0, vmstat("nr_writeback_temp"));
 	EXPECT_EQ(0, server_byte("f", 0));
 }
 
-/* The last close of a mapped file: munmap writes back, and the daemon dies over it. */
+/* The last close of a mapped file: munmap writes back, and the server dies over it. */
 SCENARIO(in_the_write_of_munmap)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	DO(u, CLOSE, fd);
 	DO(u, STORE, 0, 'a');
 	GATE("die write");
 	EXPECT_NE(-ETIME, do_(u, UNMAP));
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
 }
 

@@ -15,7 +15,7 @@ SCENARIO(ebusy_and_dead)
 	EXPECT_DO(-EBUSY, v, UMOUNT_FORCE);
 	EXPECT_DO(-ENOTCONN, u, WRITE, fd, 0, 1, 'b');
 	EXPECT_EQ(-ENOTCONN, open_file(u, "f", O_RDONLY));
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 	EXPECT_EQ('a', server_byte("f", 0));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A8: the daemon is killed while it has a WRITE.
+ * A8: the server is killed while it has a WRITE.
  *
  * The device is closed, so the connection is aborted: fsync(2) gets ECONNABORTED, the
  * temporary pages are dropped, and what they held is lost. Lost with an error, that
@@ -10,22 +10,20 @@
 
 SCENARIO(fsync_tells)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("hold write");
 	DO(u, STORE, 0, 'a');
 	begin(u, FSYNC, fd);
 	GATE("wait write");
 	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
 
-	daemon_kill();
+	server_kill();
 	EXPECT_RESULT(-ECONNABORTED, u);
-	EXPECT_TRUE(daemon_gone());
+	EXPECT_TRUE(server_gone());
 	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
 	EXPECT_EQ(0, server_byte("f", 0));
-	EXPECT_EQ(GATE_DEAD, gate(daemon_gate, "ping"));
+	EXPECT_EQ(GATE_DEAD, gate(server_gate, "ping"));
 }
 
 TEST_HARNESS_MAIN

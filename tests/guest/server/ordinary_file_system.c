@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * G4: with no rules the daemon is an ordinary file system, with each set of what INIT
+ * G4: with no rules the server is an ordinary file system, with each set of what INIT
  * can be told: ordinary programs run on it.
  */
 #define _GNU_SOURCE
@@ -147,16 +147,15 @@ SCENARIO(plain)
 	EXPECT_EQ(0, in_child(flocks));
 }
 
-static void with(struct __test_metadata *_metadata, struct user *user,
-		 struct user *other, const char *options)
+static void with(struct user *user, struct user *other, const char *options)
 {
 	const char *error;
 	int fd;
 
 	GATE("quit");
-	ASSERT_TRUE(daemon_gone());
-	gate_close(daemon_gate);
-	error = daemon_start(options);
+	ASSERT_TRUE(server_gone());
+	gate_close(server_gate);
+	error = server_start(options);
 	ASSERT_EQ(NULL, error)
 	{
 		TH_LOG("%s", error);
@@ -183,23 +182,22 @@ static void with(struct __test_metadata *_metadata, struct user *user,
 
 SCENARIO(with_a_writeback_cache)
 {
-	with(_metadata, u, v, "-o writeback_cache,atomic_o_trunc,keep_cache");
+	with(u, v, "-o writeback_cache,atomic_o_trunc,keep_cache");
 }
 
 SCENARIO(with_direct_io)
 {
-	with(_metadata, u, v, "-o direct_io,no_readdirplus,sync_read,no_locks");
+	with(u, v, "-o direct_io,no_readdirplus,sync_read,no_locks");
 }
 
 SCENARIO(with_splice)
 {
-	with(_metadata, u, v,
-	     "-o splice,auto_inval,max_write=8192,max_background=2");
+	with(u, v, "-o splice,auto_inval,max_write=8192,max_background=2");
 }
 
 SCENARIO(with_no_open)
 {
-	with(_metadata, u, v, "-o no_open,attr_timeout=0,entry_timeout=0");
+	with(u, v, "-o no_open,attr_timeout=0,entry_timeout=0");
 }
 
 TEST_HARNESS_MAIN

@@ -2,7 +2,7 @@
 /*
  * F7: stat(2) eats what was just stored.
  *
- * A stat asks the daemon, and the answer has a size. Where it differs from what the
+ * A stat asks the server, and the answer has a size. Where it differs from what the
  * kernel knows the file has changed on the server, and pages behind the new end are
  * dropped, dirty or not. But it may differ just because it is older than a write that
  * made the file grow, or because a truncation of our own is under way. fsx found bytes
@@ -10,12 +10,11 @@
  * 0ab08f576b9e: no size is taken from a reply that is out of date, or while we are
  * changing the size ourselves.
  */
-#define DAEMON_OPTIONS "-o attr_timeout=0,max_readahead=0"
+#define SERVER_OPTIONS "-o attr_timeout=0,max_readahead=0"
 #include "scenario.h"
 
-/* The daemon has looked at the size; meanwhile the file grows; then its reply comes. */
-static void grow(struct __test_metadata *_metadata, struct user *user,
-		 struct user *other, int way)
+/* The server has looked at the size; meanwhile the file grows; then its reply comes. */
+static void grow(struct user *user, struct user *other, int way)
 {
 	int fd = OPEN(user, "f", O_RDWR | O_CREAT | O_TRUNC),
 	    stat = OPEN(other, "f", O_RDONLY);
@@ -43,17 +42,17 @@ static void grow(struct __test_metadata *_metadata, struct user *user,
 
 SCENARIO(reply_from_before_a_write)
 {
-	grow(_metadata, u, v, 0);
+	grow(u, v, 0);
 }
 
 SCENARIO(reply_from_before_a_truncate)
 {
-	grow(_metadata, u, v, 1);
+	grow(u, v, 1);
 }
 
 SCENARIO(reply_from_before_a_fallocate)
 {
-	grow(_metadata, u, v, 2);
+	grow(u, v, 2);
 }
 
 /*

@@ -3,12 +3,12 @@
  * F15: a file is written, then made setuid, and is not setuid in the end.
  *
  * A program that installs a setuid file calls write, fchown and fchmod. With the
- * write-back cache the data stayed in the kernel and came to the daemon after the
+ * write-back cache the data stayed in the kernel and came to the server after the
  * SETATTR; a WRITE clears the setuid bit on the server (b24e7598db62). The WRITE has to
  * be answered before the SETATTR is sent. Without that cache, on `before` and
  * `patched`, write(2) itself waits.
  */
-#define DAEMON_OPTIONS "-o writeback_cache"
+#define SERVER_OPTIONS "-o writeback_cache"
 #include "scenario.h"
 
 #include <sys/stat.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * V1: sync(2) while the daemon keeps a WRITE, from one kernel version to the next.
+ * V1: sync(2) while the server keeps a WRITE, from one kernel version to the next.
  *
  * As long as FUSE wrote from temporary pages (up to 6.15) the writeback was over for
  * sync(2) at once, and it returned. 6.16 dropped those pages: sync waited for the
- * daemon, with everybody who called it. 7.0 made sync skip such mounts
+ * server, with everybody who called it. 7.0 made sync skip such mounts
  * (f9a49aa302a0, 76f9377cd2ab). With KSRC= this test says which of the three a tree is;
  * it fails if a tree does not do what its version should.
  */
@@ -28,14 +28,9 @@ static int version(void)
 SCENARIO(sync_against_a_held_write)
 {
 	bool waits = version() >= 616 && version() < 700;
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, KICK, fd);
-	GATE("wait write");
+	STORE_IN_FLIGHT(u, fd, 'a');
 
 	begin(v, SYNC);
 	settle(30);

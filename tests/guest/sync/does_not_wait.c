@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A1: sync(2) does not wait for a daemon that does not answer.
+ * A1: sync(2) does not wait for a server that does not answer.
  *
  * One stuck FUSE server used to be able to stop every program that calls sync(2).
  * The page's data goes out from a temporary copy, and for the rest of the kernel
  * its writeback is over at once: nr_dirty and nr_writeback are 0 and only
- * nr_writeback_temp tells of what the daemon still owes (3be5a52b30aa).
+ * nr_writeback_temp tells of what the server still owes (3be5a52b30aa).
  */
 #include "scenario.h"
 
 SCENARIO(sync_does_not_wait)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
-
-	DO(u, TRUNCATE, fd, 16 * PAGE);
-	MAP_OR_ENODEV(u, fd, 16 * PAGE);
+	int fd = MAPPED_FILE(u, "f", 16 * PAGE);
 
 	GATE("hold write");
 	DO(u, STORE_PAGES, 0, 16, 'a');

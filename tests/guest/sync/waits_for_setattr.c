@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A17: with the write-back cache, sync(2) hangs on a daemon that keeps a SETATTR.
+ * A17: with the write-back cache, sync(2) hangs on a server that keeps a SETATTR.
  *
  * The times of a file written through that cache are the kernel's, and the flusher
  * sends them by a SETATTR that it waits for: what the temporary pages were made to
  * avoid. sync(2) sleeps in wb_wait_for_completion(), and with it everybody's.
  * A fault of stock 6.12 that users meet; kernels without that cache do not have it.
  */
-#define DAEMON_OPTIONS "-o writeback_cache"
+#define SERVER_OPTIONS "-o writeback_cache"
 #include "scenario.h"
 
 SCENARIO(sync_hangs)

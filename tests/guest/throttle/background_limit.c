@@ -2,7 +2,7 @@
 /*
  * A16: held WRITEs use up the background requests, and an unrelated read waits.
  *
- * The daemon gets max_background (12) of them, the rest is queued in the kernel. A
+ * The server gets max_background (12) of them, the rest is queued in the kernel. A
  * readahead of another file, which is a background request too, waits in
  * fuse_get_req() for its turn: one slow file slows down all of the mount.
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * F1: a daemon keeps its files on another file system that is throttled, too.
+ * F1: a server keeps its files on another file system that is throttled, too.
  *
  * Who dirties pages is slowed down once there are too many dirty pages in the machine,
  * until some are clean. In 2007 it did not matter whose they were: the mount's own
- * pages, stored through a big mapping, filled the limit; the daemon that was to clean
+ * pages, stored through a big mapping, filled the limit; the server that was to clean
  * them wrote to its ext4 and slept in balance_dirty_pages() for just these pages to
  * become clean. Limits for each device, and temporary pages that are not counted as
  * dirty, ended it: only what is dirty on ext4 counts for who writes to ext4.
@@ -24,7 +24,7 @@
 #define PAGES 600
 #define LIMIT_PAGES 256
 
-/* The lower mount lies in the daemon's own directory. Few dirty pages are allowed. */
+/* The lower mount lies in the server's own directory. Few dirty pages are allowed. */
 static int lower_start(const char *options)
 {
 	char command[200], limit[16];
@@ -54,7 +54,7 @@ static int lower_byte(int page)
 }
 
 /*
- * v does what the daemon would do: it stores the data on the lower mount, here through
+ * v does what the server would do: it stores the data on the lower mount, here through
  * a mapping, while more of the upper mount than the machine's limit is in flight.
  */
 SCENARIO(the_other_one_goes_on)
@@ -83,8 +83,8 @@ SCENARIO(the_other_one_goes_on)
 	ASSERT_EQ(0, lower_end());
 }
 
-/* The daemon itself, on a mount with the write-back cache: only stock has it. */
-SCENARIO(the_daemon_goes_on)
+/* The server itself, on a mount with the write-back cache: only stock has it. */
+SCENARIO(the_server_goes_on)
 {
 	struct gate *lower;
 	int fd;
@@ -97,8 +97,8 @@ SCENARIO(the_daemon_goes_on)
 		begin(u, STORE_PAGES, 0, PAGES, 'a');
 		if (kernel() == STOCK)
 			EXPECT_TRUE(
-				daemon_blocked_in("balance_dirty_pages", "D"));
-		/* the lower daemon is slow, no more: all goes on when it does */
+				server_blocked_in("balance_dirty_pages", "D"));
+		/* the lower server is slow, no more: all goes on when it does */
 		lower = gate_connect("/run/lower.sock");
 		ASSERT_EQ(GATE_OK, gate(lower, "release"));
 		gate_close(lower);

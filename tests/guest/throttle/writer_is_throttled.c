@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A15: a daemon that does not answer may tie up 1 % of the memory for dirty pages, no
+ * A15: a server that does not answer may tie up 1 % of the memory for dirty pages, no
  * more: who dirties more sleeps in balance_dirty_pages().
  *
  * Temporary pages count as the bdi's writeback until they are answered, so the limit

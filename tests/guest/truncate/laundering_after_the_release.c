@@ -3,18 +3,16 @@
  * C10: the cached pages are invalidated only once the block on WRITEs is gone, because
  * laundering a dirty one needs a WRITE.
  *
- * The WRITE is held here: that it gets to the daemon at all is the point, and whoever
- * truncates waits for the daemon, with `waiting` 1, not for ever and for nobody, as in
+ * The WRITE is held here: that it gets to the server at all is the point, and whoever
+ * truncates waits for the server, with `waiting` 1, not for ever and for nobody, as in
  * M2.
  */
 #include "scenario.h"
 
 SCENARIO(the_write_is_sent)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	DO(u, STORE, 0, 'a');
 	GATE("hold write");
 	begin(u, TRUNCATE, fd, 4 * PAGE);

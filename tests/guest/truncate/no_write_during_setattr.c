@@ -2,7 +2,7 @@
 /*
  * A6: while SETATTR(size) is under way no WRITE is sent.
  *
- * Otherwise the daemon would see the two in any order. Pages written back meanwhile
+ * Otherwise the server would see the two in any order. Pages written back meanwhile
  * have their copy and their request, which waits in the inode's queue until the
  * block is released, and goes out then.
  */

@@ -8,10 +8,8 @@
 
 SCENARIO(write_in_flight)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	GATE("hold write");
 	DO(u, STORE_PAGES, 0, 4, 'a');
 	DO(u, KICK, fd);
@@ -27,7 +25,7 @@ SCENARIO(write_in_flight)
 	EXPECT_EQ(0, vmstat("nr_writeback_temp"));
 }
 
-/* The page is written back while the truncate is with the daemon. */
+/* The page is written back while the truncate is with the server. */
 SCENARIO(write_queued)
 {
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);

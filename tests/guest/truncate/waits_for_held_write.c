@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A5: truncate waits for the WRITEs in flight before it asks the daemon.
+ * A5: truncate waits for the WRITEs in flight before it asks the server.
  *
  * A WRITE that arrives after the SETATTR would bring back what was cut off. So
  * fuse_set_nowrite() keeps new WRITEs back and waits for those under way; SETATTR is
@@ -11,10 +11,8 @@
 
 SCENARIO(truncate_waits)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE), other = OPEN(v, "f", O_RDWR);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	GATE("hold write");
 	DO(u, STORE_PAGES, 0, 1, 'a');
 	DO(u, KICK, fd);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * M2: truncate of a file that keeps a dirty page hangs, with an idle, healthy daemon.
+ * M2: truncate of a file that keeps a dirty page hangs, with an idle, healthy server.
  *
  * After SETATTR the kernel drops the cached pages, and a dirty one is written out
  * first ("laundered"). While the block of fuse_set_nowrite() is still there that WRITE
@@ -8,15 +8,13 @@
  * abort, kill -9 does nothing, the machine must be rebooted. The comment in the first
  * patch demands the right order; open(O_TRUNC) had it wrong once more (76224355db75).
  */
-#define DAEMON_OPTIONS "-o writeback_cache,atomic_o_trunc"
+#define SERVER_OPTIONS "-o writeback_cache,atomic_o_trunc"
 #include "scenario.h"
 
 SCENARIO(shrink)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(u, STORE_PAGES, 0, 4, 'a');
 	EXPECT_DO(0, u, TRUNCATE, fd, 2 * PAGE);
 	DO(u, FSYNC, fd);
@@ -26,10 +24,8 @@ SCENARIO(shrink)
 
 SCENARIO(grow)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	DO(u, STORE, 0, 'a');
 	EXPECT_DO(0, u, TRUNCATE, fd, 4 * PAGE);
 	DO(u, FSYNC, fd);
@@ -39,10 +35,8 @@ SCENARIO(grow)
 
 SCENARIO(open_with_o_trunc)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", 4 * PAGE);
 
-	DO(u, TRUNCATE, fd, 4 * PAGE);
-	MAP_OR_ENODEV(u, fd, 4 * PAGE);
 	DO(u, STORE_PAGES, 0, 4, 'a');
 	OPEN(v, "f", O_RDWR | O_TRUNC);
 	DO(u, FSYNC, fd);

@@ -26,7 +26,7 @@ SCENARIO(cut_and_grown)
 	begin(v, KICK, other);
 	settle(1);
 
-	/* the WRITE that follows is kept: the file grows while it is with the daemon */
+	/* the WRITE that follows is kept: the file grows while it is with the server */
 	GATE("hold writepage");
 	GATE("release truncate");
 	EXPECT_RESULT(0, u);

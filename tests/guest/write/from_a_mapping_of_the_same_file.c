@@ -3,7 +3,7 @@
  * F20: writev(2) never returns, if its data lies in a mapping of the file it writes.
  *
  * write(2) collected several pages of the cache for one WRITE, and kept each locked
- * until the daemon had answered. The data for the next page was copied from the
+ * until the server had answered. The data for the next page was copied from the
  * caller's memory meanwhile; if that is a mapping of the file, the copy faults, and may
  * wait for a page that the same task has locked: a fuzzer hung in D, by itself alone
  * (4f06dd92b5d0). Now a whole page that has been copied is up to date, and unlocked.

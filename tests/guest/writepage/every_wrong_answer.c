@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * X1: whatever the daemon answers to a page's WRITE, nobody hangs, writeback goes on
+ * X1: whatever the server answers to a page's WRITE, nobody hangs, writeback goes on
  * with the next store, and fsync(2) tells of every byte that the server may not have.
  *
  * Each wrong answer is given while a truncation waits for that WRITE, which must take
  * it for an end like any other. Two of them are silent loss on stock: a short reply
- * (A10), and none of it written. A reply that claims more than the daemon was given is
+ * (A10), and none of it written. A reply that claims more than the server was given is
  * an error on `patched` only: stock looks at the size in no reply.
  */
 #include "scenario.h"

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * C3: NR_WRITEBACK_TEMP and the bdi's writeback count a page until its WRITE is
- * answered, each by itself: otherwise a daemon that answers nothing could be given
+ * answered, each by itself: otherwise a server that answers nothing could be given
  * any amount of memory.
  */
 #include "scenario.h"
 
 SCENARIO(until_answered)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", 8 * PAGE);
 
-	DO(u, TRUNCATE, fd, 8 * PAGE);
-	MAP_OR_ENODEV(u, fd, 8 * PAGE);
 	GATE("hold write");
 	DO(u, STORE_EVERY, 0, 4, 'a', 2); /* no two side by side: 4 WRITEs */
 	EXPECT_EQ(0, vmstat("nr_writeback_temp"));

@@ -2,7 +2,7 @@
 /*
  * C2: as soon as the page is copied its writeback is over for the rest of the kernel.
  *
- * Neither PageDirty nor PageWriteback is set while the daemon has the WRITE, and the
+ * Neither PageDirty nor PageWriteback is set while the server has the WRITE, and the
  * page is no longer tagged as either: another round of writeback finds nothing to do.
  */
 #include "scenario.h"
@@ -12,10 +12,8 @@
 
 SCENARIO(flags_are_clear)
 {
-	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	int fd = MAPPED_FILE(u, "f", PAGE);
 
-	DO(u, TRUNCATE, fd, PAGE);
-	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("hold write");
 	DO(u, STORE, 0, 'a');
 	EXPECT_EQ(DIRTY, do_(u, PAGE_FLAGS, 0) & (DIRTY | WRITEBACK));
