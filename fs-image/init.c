@@ -211,6 +211,21 @@ static char **read_argv(void)
 	return argv;
 }
 
+/*
+ * Count ticks from now on, or no longer: uml/kernel/ticks.c. Kernels that were not built
+ * here have none.
+ */
+static void count_ticks(bool on)
+{
+	int fd = open("/sys/module/ticks/parameters/on", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, on ? "1" : "0", 1) != 1)
+		fail("write", "/sys/module/ticks/parameters/on");
+	close(fd);
+}
+
 /* What is in the pipes now goes to the consoles. */
 static void relay(struct pollfd pipes[2], const int consoles[2])
 {
@@ -290,11 +305,13 @@ static int run_piped(char **argv)
 		fail("make", "a pipe");
 
 	relay_pid = start_relay(out, err, ended, consoles);
+	count_ticks(true);
 	pid = spawn(argv, (int[]){ in, out[1], merge ? out[1] : err[1] });
 	close(out[1]);
 	close(err[1]);
 	while (wait(&status) != pid)
 		;
+	count_ticks(false);
 	close(ended[1]);
 	waitpid(relay_pid, NULL, 0);
 	return status;
@@ -304,10 +321,13 @@ static int run_piped(char **argv)
 static int run_on_terminal(char **argv)
 {
 	int tty = open_console("/dev/tty1", false), status;
-	pid_t pid = spawn(argv, (int[]){ tty, tty, tty });
+	pid_t pid;
 
+	count_ticks(true);
+	pid = spawn(argv, (int[]){ tty, tty, tty });
 	while (wait(&status) != pid)
 		;
+	count_ticks(false);
 	return status;
 }
 

@@ -2,8 +2,7 @@
 # A race that shows once in fifty runs and never again under the debugger: the usual end
 # of a day with writeback. Here, the same kernel, image and command run the same way
 # each time, byte for byte, on a busy host as well, so that what was seen once can be
-# looked at again. Whatever lets the host's time, addresses or names in breaks it. (Random numbers
-# stay random: UML asks the host for them.)
+# looked at again. Whatever lets the host's time, addresses, names or random numbers in breaks it.
 # shellcheck disable=SC2016,SC2317 # the guest's shell expands it; the trap calls it
 set -u
 . tests/host/lib
@@ -31,6 +30,7 @@ wait
 sync
 cat /mnt/fuse/sums /mnt/fuse/log*
 ls -lni /srv/fuse
+od -t x1 -N 16 /dev/urandom; cat /proc/sys/kernel/random/boot_id
 cat /proc/vmstat /proc/interrupts /proc/self/maps
 gate log
 dmesg | tail -n 5
