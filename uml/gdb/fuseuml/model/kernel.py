@@ -291,12 +291,13 @@ def number(text_, what="number"):
 CHAIN = re.compile(r"(\w+)((?:(?:->|\.)\w+)*)$")
 
 
-def local(name):
-    """A local variable of the selected frame; None where it has none of this name.
+def local(name, frame=None):
+    """A local variable of a frame, by default the selected one; None where it has none of
+    this name.
 
     (frame.read_var() looks everywhere else, too: seconds, for a name like "inode".)"""
     try:
-        frame = gdb.selected_frame()
+        frame = frame or gdb.selected_frame()
         block = frame.block()
     except (gdb.error, RuntimeError):
         return None

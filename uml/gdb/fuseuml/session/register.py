@@ -4,7 +4,7 @@ import os
 
 import gdb
 
-from ..commands import bdi, breaks, fuse, help, pages, park, printers, tasks, watch
+from ..commands import bdi, breaks, fuse, help, pages, park, printers, tasks, watch, why
 from ..model import interrupts
 from ..model import tasks as model_tasks
 from . import session, tour
@@ -71,6 +71,7 @@ def start():
         breaks.FuseFollow,
         park.UmlPark,
         park.UmlResume,
+        why.FuseWhy,
         help.FuseHelp,
         help.UmlLx,
     ):
