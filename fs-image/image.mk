@@ -1,4 +1,5 @@
-# The guest's root: busybox, init, the FUSE daemon, its control client, the exercisers.
+# The guest's root: busybox, init, the FUSE daemon, its control client. Who includes this
+# may have put more programs into PROGRAMS, and their headers into `headers`.
 # Same files, same bytes: the image does not differ from build to build.
 
 IMAGE  := build/rootfs.cpio
@@ -10,13 +11,11 @@ init_SRC           := fs-image/init.c
 act_SRC            := fs-image/act.c
 fuse-daemon_SRC    := $(wildcard fs-image/server/*.c)
 gate_SRC           := $(wildcard fs-image/gate/*.c)
-fsx_SRC            := tests/stress/fsx.c tests/stress/stress.c
-shared-mapping_SRC := tests/stress/shared-mapping.c tests/stress/stress.c
-PROGRAMS           := $(foreach p,init act fuse-daemon gate fsx shared-mapping,$(if $(wildcard $($(p)_SRC)),$(p)))
+PROGRAMS           += init act fuse-daemon gate
 
 fuse-daemon_FLAGS  := -DFUSE_USE_VERSION=314 -D_FILE_OFFSET_BITS=64 -I/usr/include/fuse3
 fuse-daemon_LIBS   := -l:libfuse3.a
-headers := $(wildcard fs-image/*/*.h tests/stress/*.h)
+headers            += $(wildcard fs-image/*/*.h)
 
 # With symbols, for gdb; the image gets stripped copies.
 define program

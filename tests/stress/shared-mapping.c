@@ -21,7 +21,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -31,7 +30,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "stress.h"
@@ -46,20 +44,13 @@
 #define NOWHERE UINT64_MAX
 
 static struct {
-	uint64_t seed;
 	uint64_t size;
 	uint64_t pressure;
 	uint32_t ops;
 	uint32_t block;
-	uint32_t progress;
 	unsigned int procs;
 	bool truncate;
-	bool quiet;
-	bool verbose;
-	const char *path;
-	const char *server;
 } opt = {
-	.seed = 1,
 	.size = 64 << 20,
 	.ops = 10000,
 	.block = 1024,
@@ -81,20 +72,16 @@ enum kind {
 };
 
 /* clang-format off */
-static const struct {
-	const char *name;
-	unsigned int weight;
-	const char *help;
-} info[NR_KINDS] = {
-	[OP_STORE]	= { "store", 80, "store to some blocks of one's own" },
-	[OP_CHECK]	= { "check", 80, "check some blocks of everybody's" },
-	[OP_WRITE]	= { "write", 8, "pwrite some blocks of one's own" },
-	[OP_READ]	= { "read", 8, "pread and check some blocks of everybody's" },
-	[OP_MSYNC]	= { "msync", 2, "msync(MS_SYNC), then check one's own at the server" },
-	[OP_KICK]	= { "kick", 6, "sync_file_range that starts writeback, no waiting" },
-	[OP_ZAP]	= { "zap", 4, "madvise(MADV_DONTNEED): fault in again" },
-	[OP_INVALIDATE]	= { "invalidate", 4, "posix_fadvise(POSIX_FADV_DONTNEED)" },
-	[OP_TRUNCATE]	= { "truncate", 1, "cut the file somewhere, make it long again" },
+static const struct op_info op_info[NR_KINDS] = {
+	[OP_STORE]	= { "store", 80, 0, "store to some blocks of one's own" },
+	[OP_CHECK]	= { "check", 80, 0, "check some blocks of everybody's" },
+	[OP_WRITE]	= { "write", 8, 0, "pwrite some blocks of one's own" },
+	[OP_READ]	= { "read", 8, 0, "pread and check some blocks of everybody's" },
+	[OP_MSYNC]	= { "msync", 2, 0, "msync(MS_SYNC), then check one's own at the server" },
+	[OP_KICK]	= { "kick", 6, 0, "sync_file_range that starts writeback, no waiting" },
+	[OP_ZAP]	= { "zap", 4, 0, "madvise(MADV_DONTNEED): fault in again" },
+	[OP_INVALIDATE]	= { "invalidate", 4, 0, "posix_fadvise(POSIX_FADV_DONTNEED)" },
+	[OP_TRUNCATE]	= { "truncate", 1, 0, "cut the file somewhere, make it long again" },
 };
 /* clang-format on */
 
@@ -114,6 +101,7 @@ struct block {
 	_Atomic uint32_t begun;
 };
 
+static unsigned int weight[NR_KINDS];
 static struct block *blocks;
 static uint64_t nr_blocks;
 static uint32_t page;
@@ -138,7 +126,7 @@ struct shared {
 	char message[1400];
 };
 
-static struct shared *sh;
+static struct shared *shared;
 
 /* One process's own things. */
 static struct {
@@ -148,7 +136,7 @@ static struct {
 	bool last; /* all is synced, the server's file has to be complete */
 	uint8_t *map;
 	uint64_t buf[MAX_BLOCK / WORD];
-} w;
+} own;
 
 /* ---- words ------------------------------------------------------------ */
 
@@ -211,17 +199,17 @@ static int fail(int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	pthread_mutex_lock(&sh->lock);
-	if (!sh->status) {
-		sh->status = status;
-		sh->bad_proc = w.me;
+	pthread_mutex_lock(&shared->lock);
+	if (!shared->status) {
+		shared->status = status;
+		shared->bad_proc = own.me;
 		va_start(ap, fmt);
-		vsnprintf(sh->message, sizeof(sh->message), fmt, ap);
+		vsnprintf(shared->message, sizeof(shared->message), fmt, ap);
 		va_end(ap);
 	}
-	sh->stop = true;
-	pthread_cond_broadcast(&sh->moved);
-	pthread_mutex_unlock(&sh->lock);
+	shared->stop = true;
+	pthread_cond_broadcast(&shared->moved);
+	pthread_mutex_unlock(&shared->lock);
 	return -1;
 }
 
@@ -252,19 +240,19 @@ static int bad_word(const char *how, uint64_t number, uint64_t word,
 		want, also);
 	out += snprintf(out, end - out, "  found    %#018llx  %s\n",
 			(unsigned long long)word, note);
-	if (!copy_mapped(&look, w.map + off, WORD)) {
+	if (!copy_mapped(&look, own.map + off, WORD)) {
 		explain(note, sizeof(note), look, number, want);
 		out += snprintf(out, end - out,
 				"  looked at again, mapping: %#018llx  %s\n",
 				(unsigned long long)look, note);
 	}
-	if (pread(w.fd, &look, WORD, off) == WORD) {
+	if (pread(own.fd, &look, WORD, off) == WORD) {
 		explain(note, sizeof(note), look, number, want);
 		out += snprintf(out, end - out,
 				"  looked at again, read:    %#018llx  %s\n",
 				(unsigned long long)look, note);
 	}
-	if (w.server >= 0 && pread(w.server, &look, WORD, off) == WORD) {
+	if (own.server >= 0 && pread(own.server, &look, WORD, off) == WORD) {
 		explain(note, sizeof(note), look, number, want);
 		out += snprintf(out, end - out,
 				"  looked at again, server:  %#018llx  %s\n",
@@ -280,27 +268,27 @@ static bool enter(uint64_t first, uint64_t end)
 {
 	bool go;
 
-	pthread_mutex_lock(&sh->lock);
-	while (end > sh->limit && !sh->stop)
-		pthread_cond_wait(&sh->moved, &sh->lock);
-	go = !sh->stop;
+	pthread_mutex_lock(&shared->lock);
+	while (end > shared->limit && !shared->stop)
+		pthread_cond_wait(&shared->moved, &shared->lock);
+	go = !shared->stop;
 	if (go) {
-		sh->at[w.me].first = first;
-		sh->at[w.me].end = end;
+		shared->at[own.me].first = first;
+		shared->at[own.me].end = end;
 	}
-	pthread_mutex_unlock(&sh->lock);
+	pthread_mutex_unlock(&shared->lock);
 	return go;
 }
 
 static void leave(void)
 {
-	pthread_mutex_lock(&sh->lock);
-	sh->at[w.me].first = 0;
-	sh->at[w.me].end = 0;
+	pthread_mutex_lock(&shared->lock);
+	shared->at[own.me].first = 0;
+	shared->at[own.me].end = 0;
 	/* nobody but a truncate waits for us */
-	if (sh->limit != NOWHERE)
-		pthread_cond_broadcast(&sh->moved);
-	pthread_mutex_unlock(&sh->lock);
+	if (shared->limit != NOWHERE)
+		pthread_cond_broadcast(&shared->moved);
+	pthread_mutex_unlock(&shared->lock);
 }
 
 /* Be alone from block @first to the end. False when all is over. */
@@ -308,33 +296,33 @@ static bool enter_truncate(uint64_t first)
 {
 	bool go;
 
-	pthread_mutex_lock(&sh->lock);
-	while (sh->limit != NOWHERE && !sh->stop)
-		pthread_cond_wait(&sh->moved, &sh->lock);
-	go = !sh->stop;
+	pthread_mutex_lock(&shared->lock);
+	while (shared->limit != NOWHERE && !shared->stop)
+		pthread_cond_wait(&shared->moved, &shared->lock);
+	go = !shared->stop;
 	if (go)
-		sh->limit = first;
+		shared->limit = first;
 	for (unsigned int i = 0; go && i < opt.procs; i++) {
-		while (sh->at[i].end > first && !sh->stop)
-			pthread_cond_wait(&sh->moved, &sh->lock);
-		go = !sh->stop;
+		while (shared->at[i].end > first && !shared->stop)
+			pthread_cond_wait(&shared->moved, &shared->lock);
+		go = !shared->stop;
 	}
-	pthread_mutex_unlock(&sh->lock);
+	pthread_mutex_unlock(&shared->lock);
 	return go;
 }
 
 static void leave_truncate(void)
 {
-	pthread_mutex_lock(&sh->lock);
-	sh->limit = NOWHERE;
-	pthread_cond_broadcast(&sh->moved);
-	pthread_mutex_unlock(&sh->lock);
+	pthread_mutex_lock(&shared->lock);
+	shared->limit = NOWHERE;
+	pthread_cond_broadcast(&shared->moved);
+	pthread_mutex_unlock(&shared->lock);
 }
 
 static int store_block(uint64_t b, bool by_write)
 {
 	uint64_t number = b * opt.block / WORD, words = opt.block / WORD;
-	uint64_t *to = (uint64_t *)(w.map + b * opt.block);
+	uint64_t *to = (uint64_t *)(own.map + b * opt.block);
 	uint32_t generation = blocks[b].begun + 1;
 
 	blocks[b].begun = generation;
@@ -343,9 +331,9 @@ static int store_block(uint64_t b, bool by_write)
 			to[i] = word_of(number + i, generation);
 	} else {
 		for (uint64_t i = 0; i < words; i++)
-			w.buf[i] = word_of(number + i, generation);
+			own.buf[i] = word_of(number + i, generation);
 		for (size_t done = 0; done < opt.block;) {
-			ssize_t n = pwrite(w.fd, (char *)w.buf + done,
+			ssize_t n = pwrite(own.fd, (char *)own.buf + done,
 					   opt.block - done,
 					   b * opt.block + done);
 
@@ -372,16 +360,16 @@ static int check_block(uint64_t b, enum way way)
 	uint32_t done = state >> 32, cut = (uint32_t)state, begun;
 
 	if (way == BY_MAPPING) {
-		memcpy(w.buf, w.map + b * opt.block, opt.block);
+		memcpy(own.buf, own.map + b * opt.block, opt.block);
 	} else {
-		ssize_t n = pread(way == BY_READ ? w.fd : w.server, w.buf,
+		ssize_t n = pread(way == BY_READ ? own.fd : own.server, own.buf,
 				  opt.block, b * opt.block);
 
 		if (n < 0)
 			return failed(way_name[way]);
 		/* msync of a part says nothing about the size at the server */
-		if (way == BY_SERVER && !w.last) {
-			memset((char *)w.buf + n, 0, opt.block - n);
+		if (way == BY_SERVER && !own.last) {
+			memset((char *)own.buf + n, 0, opt.block - n);
 			n = opt.block;
 		}
 		if (n != opt.block)
@@ -393,10 +381,10 @@ static int check_block(uint64_t b, enum way way)
 	}
 	/* what the owner began later than this is not in the copy */
 	begun = blocks[b].begun;
-	sh->verified[w.me] += opt.block;
+	shared->verified[own.me] += opt.block;
 
 	for (uint64_t i = 0; i < words; i++) {
-		uint64_t word = w.buf[i];
+		uint64_t word = own.buf[i];
 		uint32_t generation = word >> 40;
 
 		if (word == expected(number + i, done, cut))
@@ -414,7 +402,7 @@ static int check_block(uint64_t b, enum way way)
 static int store_run(uint64_t first, uint32_t count, bool by_write)
 {
 	for (uint64_t b = first; b < first + count; b++)
-		if (owner(b) == w.me && store_block(b, by_write))
+		if (owner(b) == own.me && store_block(b, by_write))
 			return -1;
 	return 0;
 }
@@ -432,10 +420,10 @@ static int msync_run(uint64_t first, uint32_t count)
 	uint64_t lo = first * opt.block / page * page,
 		 hi = (first + count) * opt.block;
 
-	if (msync(w.map + lo, hi - lo, MS_SYNC))
+	if (msync(own.map + lo, hi - lo, MS_SYNC))
 		return failed("msync");
-	for (uint64_t b = first; w.server >= 0 && b < first + count; b++)
-		if (owner(b) == w.me && check_block(b, BY_SERVER))
+	for (uint64_t b = first; own.server >= 0 && b < first + count; b++)
+		if (owner(b) == own.me && check_block(b, BY_SERVER))
 			return -1;
 	return 0;
 }
@@ -446,12 +434,12 @@ static int truncate_at(uint64_t at, unsigned int way)
 	uint64_t first = at / opt.block;
 	uint32_t cut = at % opt.block;
 
-	if (ftruncate(w.fd, at))
+	if (ftruncate(own.fd, at))
 		return failed("ftruncate");
 	if (way == 1 && at < opt.size) {
-		if (pwrite(w.fd, "", 1, opt.size - 1) != 1)
+		if (pwrite(own.fd, "", 1, opt.size - 1) != 1)
 			return failed("write of the last byte");
-	} else if (ftruncate(w.fd, opt.size)) {
+	} else if (ftruncate(own.fd, opt.size)) {
 		return failed("ftruncate");
 	}
 	for (uint64_t b = first; b < nr_blocks; b++) {
@@ -469,18 +457,18 @@ static int truncate_at(uint64_t at, unsigned int way)
 
 static int open_all(void)
 {
-	w.fd = open(opt.path, O_RDWR);
-	if (w.fd < 0)
-		return failed(opt.path);
-	w.server = -1;
-	if (opt.server) {
-		w.server = open(opt.server, O_RDONLY);
-		if (w.server < 0)
-			return failed(opt.server);
+	own.fd = open(common.path, O_RDWR);
+	if (own.fd < 0)
+		return failed(common.path);
+	own.server = -1;
+	if (common.server) {
+		own.server = open(common.server, O_RDONLY);
+		if (own.server < 0)
+			return failed(common.server);
 	}
-	w.map = mmap(NULL, opt.size, PROT_READ | PROT_WRITE, MAP_SHARED, w.fd,
-		     0);
-	if (w.map == MAP_FAILED)
+	own.map = mmap(NULL, opt.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       own.fd, 0);
+	if (own.map == MAP_FAILED)
 		return failed("mmap");
 	catch_sigbus();
 	return 0;
@@ -488,14 +476,7 @@ static int open_all(void)
 
 static struct op random_op(struct rng *rng, uint64_t *sweep)
 {
-	unsigned int total = 0, pick;
-	struct op op = { 0 };
-
-	for (int i = 0; i < NR_KINDS; i++)
-		total += i == OP_TRUNCATE && !opt.truncate ? 0 : info[i].weight;
-	pick = rng_below(rng, total);
-	while (pick >= info[op.kind].weight)
-		pick -= info[op.kind++].weight;
+	struct op op = { .kind = rng_pick(rng, weight, NR_KINDS) };
 
 	op.count = 1 + rng_below(rng, 8 * opt.procs);
 	if (rng_below(rng, 2)) {
@@ -533,16 +514,16 @@ static int do_op(const struct op *op)
 	case OP_MSYNC:
 		return msync_run(op->first, op->count);
 	case OP_KICK:
-		if (sync_file_range(w.fd, lo, len, SYNC_FILE_RANGE_WRITE))
+		if (sync_file_range(own.fd, lo, len, SYNC_FILE_RANGE_WRITE))
 			return failed("sync_file_range");
 		return 0;
 	case OP_ZAP:
-		if (madvise(w.map + lo / page * page, len + lo % page,
+		if (madvise(own.map + lo / page * page, len + lo % page,
 			    MADV_DONTNEED))
 			return failed("madvise");
 		return 0;
 	case OP_INVALIDATE:
-		errno = posix_fadvise(w.fd, lo, len, POSIX_FADV_DONTNEED);
+		errno = posix_fadvise(own.fd, lo, len, POSIX_FADV_DONTNEED);
 		return errno ? failed("posix_fadvise") : 0;
 	case OP_TRUNCATE:
 		return truncate_at(op->first, op->count);
@@ -553,11 +534,11 @@ static int do_op(const struct op *op)
 static void print_op(const struct op *op)
 {
 	if (op->kind == OP_TRUNCATE)
-		printf("%-10s at %#llx%s\n", info[op->kind].name,
+		printf("%-10s at %#llx%s\n", op_info[op->kind].name,
 		       (unsigned long long)op->first,
 		       op->count == 1 ? ", long again by a write" : "");
 	else
-		printf("%-10s %u blocks at %#llx\n", info[op->kind].name,
+		printf("%-10s %u blocks at %#llx\n", op_info[op->kind].name,
 		       op->count, (unsigned long long)op->first * opt.block);
 }
 
@@ -565,9 +546,9 @@ static int step(const struct op *op)
 {
 	int ret;
 
-	sh->log[w.me].last[sh->log[w.me].nr++ % LAST_OPS] = *op;
-	if (opt.verbose) {
-		printf("process %u: ", w.me);
+	shared->log[own.me].last[shared->log[own.me].nr++ % LAST_OPS] = *op;
+	if (common.verbose) {
+		printf("process %u: ", own.me);
 		print_op(op);
 	}
 	if (op->kind == OP_TRUNCATE ? !enter_truncate(op->first / opt.block) :
@@ -575,8 +556,8 @@ static int step(const struct op *op)
 		return -1;
 	if (sigsetjmp(bus_jump, 0)) {
 		ret = fail(ST_IO, "SIGBUS at offset %#llx, in %s\n",
-			   (unsigned long long)(bus_addr - (uintptr_t)w.map),
-			   info[op->kind].name);
+			   (unsigned long long)(bus_addr - (uintptr_t)own.map),
+			   op_info[op->kind].name);
 	} else {
 		bus_armed = 1;
 		ret = do_op(op);
@@ -591,20 +572,21 @@ static int step(const struct op *op)
 
 static void count_op(void)
 {
-	pthread_mutex_lock(&sh->lock);
-	sh->ops++;
-	if (opt.progress && sh->ops % opt.progress == 0)
+	pthread_mutex_lock(&shared->lock);
+	shared->ops++;
+	if (common.progress && shared->ops % common.progress == 0)
 		printf("shared-mapping: %llu operations\n",
-		       (unsigned long long)sh->ops);
-	if (opt.pressure && sh->ops % PRESS_EACH == 0)
-		pthread_cond_broadcast(&sh->moved);
-	pthread_mutex_unlock(&sh->lock);
+		       (unsigned long long)shared->ops);
+	if (opt.pressure && shared->ops % PRESS_EACH == 0)
+		pthread_cond_broadcast(&shared->moved);
+	pthread_mutex_unlock(&shared->lock);
 }
 
 static void worker(void)
 {
-	struct rng rng = { .state = mix64(opt.seed) + ((uint64_t)w.me << 48) };
-	uint64_t sweep = nr_blocks / opt.procs * w.me;
+	struct rng rng = { .state = mix64(common.seed) +
+				    ((uint64_t)own.me << 48) };
+	uint64_t sweep = nr_blocks / opt.procs * own.me;
 
 	if (!open_all()) {
 		for (uint32_t i = 0; i < opt.ops; i++) {
@@ -617,10 +599,10 @@ static void worker(void)
 			sched_yield();
 		}
 	}
-	pthread_mutex_lock(&sh->lock);
-	sh->running--;
-	pthread_cond_broadcast(&sh->moved);
-	pthread_mutex_unlock(&sh->lock);
+	pthread_mutex_lock(&shared->lock);
+	shared->running--;
+	pthread_cond_broadcast(&shared->moved);
+	pthread_mutex_unlock(&shared->lock);
 }
 
 /* Take memory away from the page cache and give it back, as the others work. */
@@ -639,12 +621,12 @@ static void press(void)
 
 		for (uint64_t i = 0; i < opt.pressure; i += page)
 			p[i] = 1;
-		pthread_mutex_lock(&sh->lock);
-		next = sh->ops + PRESS_EACH;
-		while (sh->ops < next && sh->running && !sh->stop)
-			pthread_cond_wait(&sh->moved, &sh->lock);
-		over = !sh->running || sh->stop;
-		pthread_mutex_unlock(&sh->lock);
+		pthread_mutex_lock(&shared->lock);
+		next = shared->ops + PRESS_EACH;
+		while (shared->ops < next && shared->running && !shared->stop)
+			pthread_cond_wait(&shared->moved, &shared->lock);
+		over = !shared->running || shared->stop;
+		pthread_mutex_unlock(&shared->lock);
 		if (over)
 			return;
 		madvise(p + at,
@@ -661,7 +643,7 @@ static void last_check(void)
 
 	if (open_all())
 		return;
-	if (fstat(w.fd, &st)) {
+	if (fstat(own.fd, &st)) {
 		failed("fstat");
 		return;
 	}
@@ -675,154 +657,110 @@ static void last_check(void)
 		if (sigsetjmp(bus_jump, 0)) {
 			fail(ST_IO,
 			     "SIGBUS at offset %#llx, in the last check\n",
-			     (unsigned long long)(bus_addr - (uintptr_t)w.map));
+			     (unsigned long long)(bus_addr -
+						  (uintptr_t)own.map));
 			return;
 		}
 		bus_armed = 1;
-		sh->log[w.me].last[sh->log[w.me].nr++ % LAST_OPS] = all;
+		shared->log[own.me].last[shared->log[own.me].nr++ % LAST_OPS] =
+			all;
 		for (uint64_t b = 0; b < nr_blocks; b++)
 			if (check_block(b, BY_MAPPING) ||
 			    check_block(b, BY_READ))
 				return;
-		if (fsync(w.fd)) {
+		if (fsync(own.fd)) {
 			failed("fsync");
 			return;
 		}
-		w.last = true;
-		for (uint64_t b = 0; w.server >= 0 && b < nr_blocks; b++)
+		own.last = true;
+		for (uint64_t b = 0; own.server >= 0 && b < nr_blocks; b++)
 			if (check_block(b, BY_SERVER))
 				return;
 		bus_armed = 0;
-		if (munmap(w.map, opt.size)) {
+		if (munmap(own.map, opt.size)) {
 			failed("munmap");
 			return;
 		}
-		posix_fadvise(w.fd, 0, 0, POSIX_FADV_DONTNEED);
-		w.map = mmap(NULL, opt.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			     w.fd, 0);
-		if (w.map == MAP_FAILED) {
+		posix_fadvise(own.fd, 0, 0, POSIX_FADV_DONTNEED);
+		own.map = mmap(NULL, opt.size, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, own.fd, 0);
+		if (own.map == MAP_FAILED) {
 			failed("mmap");
 			return;
 		}
 	}
 }
 
-/* Processes number @first..@first+@n-1 do @what; one more presses. */
-static void run(void (*what)(void), unsigned int first, unsigned int n,
-		bool pressed)
+static void work_or_press(unsigned int i)
 {
-	pid_t pid[MAX_PROCS + 1];
-	unsigned int all = n + pressed;
+	own.me = i;
+	if (i < opt.procs)
+		worker();
+	else
+		press();
+}
 
-	fflush(stdout);
-	for (unsigned int i = 0; i < all; i++) {
-		pid[i] = fork();
-		if (pid[i] < 0)
-			io_error("fork");
-		if (!pid[i]) {
-			w.me = first + i;
-			if (i < n)
-				what();
-			else
-				press();
-			exit(0);
-		}
-	}
-	for (unsigned int left = all; left; left--) {
-		int status;
-		pid_t gone = wait(&status);
+static void check_at_last(unsigned int i)
+{
+	own.me = opt.procs + i;
+	last_check();
+}
 
-		if (gone < 0)
-			io_error("wait");
-		if (WIFEXITED(status) && !WEXITSTATUS(status))
-			continue;
-		/* it may have died with the lock held: do not ask for it */
-		if (!sh->status) {
-			sh->status = ST_IO;
-			for (unsigned int i = 0; i < all; i++)
-				if (pid[i] == gone)
-					sh->bad_proc = first + i;
-			snprintf(sh->message, sizeof(sh->message),
-				 "process %u was killed: %s\n", sh->bad_proc,
-				 strsignal(WTERMSIG(status)));
-		}
-		for (unsigned int i = 0; i < all; i++)
-			if (pid[i] != gone)
-				kill(pid[i], SIGKILL);
-	}
+static void died(unsigned int i, const char *how)
+{
+	if (shared->status)
+		return;
+	shared->status = ST_IO;
+	shared->bad_proc = i;
+	snprintf(shared->message, sizeof(shared->message), "process %u %s\n", i,
+		 how);
 }
 
 static void report(void)
 {
-	unsigned int p = sh->bad_proc;
+	unsigned int p = shared->bad_proc;
 	uint32_t nr;
 
 	printf("shared-mapping: %s, seen by process %u%s: %s",
-	       sh->status == ST_DIFF ? "DIFFERENCE" : "ERROR", p,
-	       p == opt.procs ? " (the last check)" : "", sh->message);
-	if (!strchr(sh->message, '\n'))
+	       shared->status == ST_DIFF ? "DIFFERENCE" : "ERROR", p,
+	       p == opt.procs ? " (the last check)" : "", shared->message);
+	if (!strchr(shared->message, '\n'))
 		putchar('\n');
 	if (p < opt.procs) {
-		nr = sh->log[p].nr;
+		nr = shared->log[p].nr;
 		printf("shared-mapping: seed %llu; last operations of process %u:\n",
-		       (unsigned long long)opt.seed, p);
+		       (unsigned long long)common.seed, p);
 		for (uint32_t i = nr > LAST_OPS ? nr - LAST_OPS : 0; i < nr;
 		     i++) {
 			printf("%6u ", i);
-			print_op(&sh->log[p].last[i % LAST_OPS]);
+			print_op(&shared->log[p].last[i % LAST_OPS]);
 		}
 	}
 	printf("shared-mapping: again: shared-mapping -S %llu -N %u -s %llu -b %u --procs %u",
-	       (unsigned long long)opt.seed, opt.ops,
+	       (unsigned long long)common.seed, opt.ops,
 	       (unsigned long long)opt.size, opt.block, opt.procs);
 	if (opt.pressure)
 		printf(" --pressure %llu", (unsigned long long)opt.pressure);
 	printf("%s%s%s %s\n", opt.truncate ? "" : " --no-truncate",
-	       opt.server ? " --server " : "", opt.server ? opt.server : "",
-	       opt.path);
+	       common.server ? " --server " : "",
+	       common.server ? common.server : "", common.path);
 }
 
 /* ---- the command line ------------------------------------------------- */
 
-static void help(void)
-{
-	printf("shared-mapping - several processes store to one shared mapping and check it\n"
-	       "\n"
-	       "usage: shared-mapping [options] FILE\n"
-	       "\n"
-	       "FILE is made anew. Each process's operations follow from the seed; who is when at\n"
-	       "work depends on the machine, except in a guest with virtual time.\n"
-	       "\n"
-	       "  -N, --ops N           operations of each process (default 10000)\n"
-	       "  -S, --seed N          seed of the random numbers (default 1)\n"
-	       "  -s, --size SIZE       of the mapping: bytes (K, M, G may follow), or N%% of the\n"
-	       "                        machine's memory, as in 150%% (default 64M)\n"
-	       "      --procs N         processes (default 4, at most %d)\n"
-	       "  -b, --block SIZE      what belongs to one process: a power of two from 8 to 32K\n"
-	       "                        (default 1K: four owners in a page)\n"
-	       "      --pressure SIZE   one more process takes that much memory and gives it back,\n"
-	       "                        again and again\n"
-	       "      --no-truncate     leave the size alone\n"
-	       "      --server PATH     the same file as the FUSE server sees it; has to be equal\n"
-	       "                        after msync and at the end\n"
-	       "  -p, --progress N      say so after each N operations\n"
-	       "  -v, --verbose         print each operation\n"
-	       "  -q, --quiet           only failures and the last line\n"
-	       "  -h, --help            this text\n"
-	       "\n"
-	       "Exit status: 0 all is well; 1 a word is not what it has to be; 2 bad usage; 3 a\n"
-	       "system call failed (where there is no shared writable mapping: ENODEV), or the\n"
-	       "mapping gave SIGBUS.\n"
-	       "\n"
-	       "A guest's tmpfs cannot hold a file larger than memory: let the server keep it on a\n"
-	       "folder of the host, or shrink what memory is left with --pressure.\n"
-	       "\n"
-	       "operations (and how often)\n",
-	       MAX_PROCS);
-	for (int i = 0; i < NR_KINDS; i++)
-		printf("  %-10s %3u  %s\n", info[i].name, info[i].weight,
-		       info[i].help);
-}
+static const char doc[] =
+	"Several processes store to one shared mapping and check it.\v"
+	"FILE is made anew. Each process's operations follow from the seed; who is when at "
+	"work depends on the machine, except in a guest with virtual time.\n"
+	"\n"
+	"Exit status: 0 all is well; 1 a word is not what it has to be; 2 bad usage; 3 a "
+	"system call failed (where there is no shared writable mapping: ENODEV), or the "
+	"mapping gave SIGBUS.\n"
+	"\n"
+	"A guest's tmpfs cannot hold a file larger than memory: let the server keep it on a "
+	"folder of the host, or shrink what memory is left with --pressure.\n"
+	"\n"
+	"Operations, and how often each is done:\n";
 
 static uint64_t size_option(const char *text)
 {
@@ -836,144 +774,132 @@ static uint64_t size_option(const char *text)
 	       page;
 }
 
-enum { OPT_PROCS = 256, OPT_PRESSURE, OPT_NO_TRUNCATE, OPT_SERVER };
+enum { OPT_PROCS = 256, OPT_PRESSURE, OPT_NO_TRUNCATE };
 
-static const struct option options[] = {
-	{ "ops", required_argument, NULL, 'N' },
-	{ "seed", required_argument, NULL, 'S' },
-	{ "size", required_argument, NULL, 's' },
-	{ "block", required_argument, NULL, 'b' },
-	{ "procs", required_argument, NULL, OPT_PROCS },
-	{ "pressure", required_argument, NULL, OPT_PRESSURE },
-	{ "no-truncate", no_argument, NULL, OPT_NO_TRUNCATE },
-	{ "server", required_argument, NULL, OPT_SERVER },
-	{ "progress", required_argument, NULL, 'p' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{},
+/* clang-format off */
+static const struct argp_option options[] = {
+	{ "ops", 'N', "N", 0, "Operations of each process (default 10000)", 0 },
+	{ "size", 's', "SIZE", 0, "Of the mapping: bytes (K, M, G may follow), or N% of the machine's "
+	  "memory, as in 150% (default 64M)", 0 },
+	{ "procs", OPT_PROCS, "N", 0, "Processes (default 4, at most 64)", 0 },
+	{ "block", 'b', "SIZE", 0, "What belongs to one process: a power of two from 8 to 32K "
+	  "(default 1K: four owners in a page)", 0 },
+	{ "pressure", OPT_PRESSURE, "SIZE", 0, "One more process takes that much memory and gives it back, "
+	  "again and again", 0 },
+	{ "no-truncate", OPT_NO_TRUNCATE, NULL, 0, "Leave the size alone", 0 },
+	{}
 };
+/* clang-format on */
 
-static void parse(int argc, char **argv)
+static char *help_filter(int key, const char *text, void *input)
 {
-	int c;
+	(void)input;
+	if (key == ARGP_KEY_HELP_POST_DOC)
+		return op_table(text, op_info, NR_KINDS);
+	return (char *)text;
+}
 
-	while ((c = getopt_long(argc, argv, "N:S:s:b:p:vqh", options, NULL)) !=
-	       -1) {
-		switch (c) {
-		case 'N':
-			opt.ops = number("-N", optarg, 1, GENERATIONS - 1);
-			break;
-		case 'S':
-			opt.seed = number("-S", optarg, 0, UINT64_MAX);
-			break;
-		case 's':
-			opt.size = size_option(optarg);
-			break;
-		case 'b':
-			opt.block = number("-b", optarg, WORD, MAX_BLOCK);
-			break;
-		case 'p':
-			opt.progress = number("-p", optarg, 1, UINT32_MAX);
-			break;
-		case 'v':
-			opt.verbose = true;
-			break;
-		case 'q':
-			opt.quiet = true;
-			break;
-		case 'h':
-			help();
-			exit(0);
-		case OPT_PROCS:
-			opt.procs = number("--procs", optarg, 1, MAX_PROCS);
-			break;
-		case OPT_PRESSURE:
-			opt.pressure =
-				number("--pressure", optarg, 1, UINT64_MAX / 2);
-			break;
-		case OPT_NO_TRUNCATE:
-			opt.truncate = false;
-			break;
-		case OPT_SERVER:
-			opt.server = optarg;
-			break;
-		default:
-			usage_error("cannot go on");
-		}
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	(void)state;
+	switch (key) {
+	case 'N':
+		opt.ops = number("-N", arg, 1, GENERATIONS - 1);
+		break;
+	case 's':
+		opt.size = size_option(arg);
+		break;
+	case 'b':
+		opt.block = number("-b", arg, WORD, MAX_BLOCK);
+		if (opt.block & (opt.block - 1))
+			usage_error("-b: %u is not a power of two", opt.block);
+		break;
+	case OPT_PROCS:
+		opt.procs = number("--procs", arg, 1, MAX_PROCS);
+		break;
+	case OPT_PRESSURE:
+		opt.pressure = number("--pressure", arg, 1, UINT64_MAX / 2);
+		break;
+	case OPT_NO_TRUNCATE:
+		opt.truncate = false;
+		break;
+	case ARGP_KEY_END:
+		/* whole blocks and whole pages */
+		opt.size = (opt.size + MAX_BLOCK - 1) / MAX_BLOCK * MAX_BLOCK;
+		nr_blocks = opt.size / opt.block;
+		for (int i = 0; i < NR_KINDS; i++)
+			weight[i] = op_info[i].weight;
+		if (!opt.truncate)
+			weight[OP_TRUNCATE] = 0;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
-	if (optind == argc)
-		usage_error("which FILE?");
-	if (optind + 1 < argc)
-		usage_error("one FILE, please: '%s' is another",
-			    argv[optind + 1]);
-	if (opt.block & (opt.block - 1))
-		usage_error("-b: %u is not a power of two", opt.block);
-	opt.path = argv[optind];
-	/* whole blocks and whole pages */
-	opt.size = (opt.size + MAX_BLOCK - 1) / MAX_BLOCK * MAX_BLOCK;
-	nr_blocks = opt.size / opt.block;
+	return 0;
 }
 
 static void make_file(void)
 {
-	int fd = open(opt.path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int fd = open(common.path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	void *p;
 
 	if (fd < 0)
-		io_error("%s", opt.path);
+		io_error("%s", common.path);
 	if (ftruncate(fd, opt.size))
-		io_error("ftruncate %s", opt.path);
+		io_error("ftruncate %s", common.path);
 	p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
-		io_error("%s: no shared writable mapping", opt.path);
+		io_error("%s: no shared writable mapping", common.path);
 	munmap(p, page);
 	if (close(fd))
-		io_error("close %s", opt.path);
-	if (opt.server && access(opt.server, R_OK))
-		io_error("--server %s", opt.server);
+		io_error("close %s", common.path);
+	if (common.server && access(common.server, R_OK))
+		io_error("--server %s", common.server);
 }
 
 int main(int argc, char **argv)
 {
-	pthread_mutexattr_t mattr;
-	pthread_condattr_t cattr;
+	static const struct argp_child children[] = {
+		{ &common_argp, 0, NULL, 0 }, {}
+	};
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = "FILE",
+		.doc = doc,
+		.children = children,
+		.help_filter = help_filter,
+	};
 	uint64_t verified = 0;
 
-	prog = "shared-mapping";
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	page = sysconf(_SC_PAGESIZE);
-	parse(argc, argv);
-	if (!opt.quiet)
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	if (!common.quiet)
 		printf("shared-mapping: seed %llu, %u processes with %u operations each, "
 		       "%llu bytes in blocks of %u, pressure %llu%s%s, file %s\n",
-		       (unsigned long long)opt.seed, opt.procs, opt.ops,
+		       (unsigned long long)common.seed, opt.procs, opt.ops,
 		       (unsigned long long)opt.size, opt.block,
 		       (unsigned long long)opt.pressure,
-		       opt.server ? ", server's file " : "",
-		       opt.server ? opt.server : "", opt.path);
+		       common.server ? ", server's file " : "",
+		       common.server ? common.server : "", common.path);
 	make_file();
 
-	sh = shared_zeros(sizeof(*sh));
+	shared = shared_zeros(sizeof(*shared));
 	blocks = shared_zeros(nr_blocks * sizeof(*blocks));
-	sh->limit = NOWHERE;
-	sh->running = opt.procs;
-	pthread_mutexattr_init(&mattr);
-	pthread_mutexattr_setpshared(&mattr, PTHREAD_PROCESS_SHARED);
-	pthread_mutex_init(&sh->lock, &mattr);
-	pthread_condattr_init(&cattr);
-	pthread_condattr_setpshared(&cattr, PTHREAD_PROCESS_SHARED);
-	pthread_cond_init(&sh->moved, &cattr);
+	shared->limit = NOWHERE;
+	shared->running = opt.procs;
+	shared_lock(&shared->lock, &shared->moved);
 
-	run(worker, 0, opt.procs, opt.pressure);
-	if (!sh->status)
-		run(last_check, opt.procs, 1, false);
-	if (sh->status)
+	run_processes(opt.procs + !!opt.pressure, work_or_press, died);
+	if (!shared->status)
+		run_processes(1, check_at_last, died);
+	if (shared->status)
 		report();
 	for (unsigned int i = 0; i <= opt.procs; i++)
-		verified += sh->verified[i];
+		verified += shared->verified[i];
 	printf("shared-mapping: %llu operations, %llu verified bytes, %s\n",
-	       (unsigned long long)sh->ops, (unsigned long long)verified,
-	       sh->status ? "FAILED" : "ok");
-	return sh->status;
+	       (unsigned long long)shared->ops, (unsigned long long)verified,
+	       shared->status ? "FAILED" : "ok");
+	return shared->status;
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the exercisers share: exit statuses, messages, numbers on the command
- * line, and random numbers that are the same everywhere for the same seed.
+ * What the exercisers share: exit statuses, messages, the command line, processes
+ * at the same file, and random numbers that are the same everywhere for the same seed.
  */
 #ifndef STRESS_H
 #define STRESS_H
 
+#include <argp.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,14 +22,11 @@ enum {
 	ST_IO = 3, /* a system call failed, or a mapping gave SIGBUS */
 };
 
-/* Name put before every message; main() sets it. */
-extern const char *prog;
-
-/* Print "prog: message" and a pointer to --help on stderr, exit with ST_USAGE. */
+/* Print "PROGRAM: message" and a pointer to --help on stderr, exit with ST_USAGE. */
 void usage_error(const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
 
-/* Print "prog: message: strerror(errno)" on stderr, exit with ST_IO. */
+/* Print "PROGRAM: message: strerror(errno)" on stderr, exit with ST_IO. */
 void io_error(const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
 
@@ -38,11 +38,46 @@ void io_error(const char *fmt, ...)
 uint64_t number(const char *option, const char *text, uint64_t min,
 		uint64_t max);
 
+/* What every exerciser is told, with its FILE. */
+struct common {
+	uint64_t seed;
+	uint32_t progress; /* a line after so many operations, 0: none */
+	bool quiet;
+	bool verbose;
+	const char *path;
+	const char *server; /* the same file as the server sees it, or NULL */
+};
+
+extern struct common common;
+extern const struct argp common_argp; /* a child for the parser of each */
+
+/* One operation that an exerciser knows. */
+struct op_info {
+	const char *name;
+	unsigned int weight; /* how often it is done by default */
+	unsigned int needs; /* for the exerciser's own use */
+	const char *help;
+};
+
+/* @text and a table of @n operations, for the end of --help. To be freed. */
+char *op_table(const char *text, const struct op_info *op, int n);
+
 /*
  * @size bytes of zeros that children made by fork() share with their parent.
  * Memory is taken as it is touched. Exits with ST_IO when there is none.
  */
 void *shared_zeros(size_t size);
+
+/* A lock and a condition in such memory. */
+void shared_lock(pthread_mutex_t *lock, pthread_cond_t *condition);
+
+/*
+ * Fork @n processes, which do @what(0) to @what(@n - 1), and wait for all of them. When
+ * one does not end by exit(0) the others are killed, and @died is told, which may not
+ * ask for a lock: the dead one may hold it.
+ */
+void run_processes(unsigned int n, void (*what)(unsigned int i),
+		   void (*died)(unsigned int i, const char *how));
 
 /*
  * Touching a mapping may give SIGBUS. After catch_sigbus(), when it does while
@@ -74,6 +109,9 @@ uint64_t rng_next(struct rng *rng);
 
 /* A number in 0..@bound-1; @bound must not be 0. */
 uint32_t rng_below(struct rng *rng, uint32_t bound);
+
+/* A number in 0..@n-1, each as often as its weight says; not all may be 0. */
+int rng_pick(struct rng *rng, const unsigned int *weight, int n);
 
 /* Scramble @x: every bit of the result depends on every bit of @x. */
 static inline uint64_t mix64(uint64_t x)
