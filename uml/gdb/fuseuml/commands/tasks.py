@@ -2,18 +2,17 @@
 """The guest's tasks, shown and selected."""
 import gdb
 
-from ..model import kernel, tasks, waits
+from ..model import kernel, tasks, verdict, waitfor
 from .command import Command, table, write
-
-# --- commands ---------------------------------------------------------------------
 
 
 class UmlPs(Command):
     """List the guest's tasks: state, where each is blocked, and what it waits for.
     Usage: uml-ps [all|blocked]
 
-    Without an argument the idle kernel threads are left out. States are those of ps;
-    D* is a D that a fatal signal does not end. "asleep" is in seconds of the guest's clock."""
+    Without an argument the idle kernel threads are left out; "blocked" are those in state D,
+    and those in S that wait for a lock or for a reply. States are those of ps; D* is a D that
+    a fatal signal does not end. "asleep" is in seconds of the guest's clock."""
 
     name = "uml-ps"
 
@@ -21,11 +20,11 @@ class UmlPs(Command):
         if args and args[0] not in ("all", "blocked") or len(args) > 1:
             self.usage()
         kind = args[0] if args else ""
-        reasons = waits.reasons()
+        graph = waitfor.build()
         rows = []
         for task in tasks.tasks():
             letter = tasks.state(task)
-            if kind == "blocked" and letter != "D":
+            if kind == "blocked" and letter != "D" and not graph.waits(task):
                 continue
             if not kind and (letter == "I" or int(task["pid"]) == 0):
                 continue
@@ -35,20 +34,7 @@ class UmlPs(Command):
             if (
                 not kind
                 and tasks.is_kernel_thread(task)
-                and where
-                in (
-                    "kthread",
-                    "kthreadd",
-                    "worker_thread",
-                    "rescuer_thread",
-                    "smpboot_thread_fn",
-                    "oom_reaper",
-                    "kcompactd",
-                    "kswapd",
-                    "ksoftirqd",
-                    "watchdog",
-                    "rcu_gp_kthread",
-                )
+                and where in waitfor.IDLE
             ):
                 continue
             since = tasks.asleep_for(task)
@@ -60,7 +46,7 @@ class UmlPs(Command):
                     letter + ("*" if letter == "D" and not tasks.killable(task) else ""),
                     "" if running or since is None else "%.2f" % since,
                     where,
-                    "" if running else waits.reason(task, where, reasons),
+                    "" if running else verdict.reason(graph, task),
                 )
             )
         table(rows, ["PID", "TGID", "COMMAND", "STATE", "ASLEEP", "IN", "WAITS FOR"])
@@ -79,19 +65,19 @@ class UmlBt(Command):
     def run(self, args):
         full = "-full" in args
         args = [a for a in args if a != "-full"]
+        graph = waitfor.build()
         if not args:
             chosen = [tasks.selected()]
         elif args == ["all"]:
             chosen = list(tasks.tasks())
         elif args == ["blocked"]:
-            chosen = [t for t in tasks.tasks() if tasks.blocked(t)]
+            chosen = [t for t in tasks.tasks() if tasks.blocked(t) or graph.waits(t)]
             if not chosen:
-                write("no task is blocked (state D)")
+                write("no task is blocked")
         else:
             chosen = [tasks.find(kernel.number(a, "pid")) for a in args]
-        reasons = waits.reasons()
         for task in chosen:
-            reason = reasons.get(int(task.address))
+            reason = verdict.reason(graph, task)
             write(
                 "%s (pid %d, tgid %d) %s%s"
                 % (

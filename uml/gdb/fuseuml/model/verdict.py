@@ -2,7 +2,7 @@
 """From the graph of waits to one sentence: the cycle, or what all the waiting ends at."""
 from collections import deque
 
-from . import waitfor
+from . import tasks, waitfor
 
 # How a sentence begins, by class
 TITLES = {
@@ -187,10 +187,10 @@ def _chain_sentence(kind, path, victims):
 
 def find(graph):
     """The Verdicts of a graph, the one to be told first in front."""
-    tasks = [n for n in graph.nodes.values() if n.kind == "task"]
-    starts = [n for n in tasks if n.stuck and not n.alive]
+    every = [n for n in graph.nodes.values() if n.kind == "task"]
+    starts = [n for n in every if n.stuck and not n.alive]
     if not starts:
-        waiting = sum(n.stuck for n in tasks)
+        waiting = sum(n.stuck for n in every)
         text = "no task waits for anything of the kernel's or the server's"
         if waiting:
             text = "%d task%s, and what for can go on" % (waiting, " waits" if waiting == 1 else "s wait")
@@ -241,3 +241,22 @@ def find(graph):
 def now():
     graph = waitfor.build()
     return graph, find(graph)
+
+
+def reason(graph, task):
+    """What a task waits for, in a few words for a list; ''"""
+    node = graph.nodes.get(("task", int(task.address)))
+    if node is None or not node.edges:
+        return ""
+    edge = node.edges[0]
+    target = edge.target
+    if target.kind in ("runs", "timer", "unknown", "outside") or target.kind == "idle" and tasks.is_kernel_thread(task):
+        return ""
+    text = edge.how.replace("waits for ", "", 1) if edge.how != "waits for" else ""
+    text = (text + " " + target.text).strip()
+    if target.kind == "request":
+        text += ", " + target.request.state
+    if target.kind in ("rwsem", "mutex", "folio locked") and target.edges:
+        step = target.edges[0]
+        text += ", %s %s" % (step.how, step.target.text)
+    return text

@@ -171,8 +171,13 @@ class Graph:
         if key not in self.nodes:
             self.nodes[key] = Node(key, "task", tasks.who(task))
             self.nodes[key].task = task
-            self.todo.append(self.nodes[key])
+            self.todo.append((self.nodes[key], self._expand))
         return self.nodes[key]
+
+    def later(self, node, expand):
+        """Its edges are found once all the wait queues have been walked."""
+        self.todo.append((node, expand))
+        return node
 
     # --- the whole ---
 
@@ -192,9 +197,9 @@ class Graph:
             if int(task["pid"]):
                 self.task(task)
         while self.todo:
-            node = self.todo.pop(0)
+            node, expand = self.todo.pop(0)
             try:
-                self._expand(node)
+                expand(node)
             except (gdb.error, gdb.MemoryError, Problem) as e:
                 self.link(node, self.unknown("unknown (%s)" % kernel.explain(e)), "waits for")
         self.settle()
@@ -224,6 +229,11 @@ class Graph:
                 going = [e.target.alive for e in node.edges]
                 if all(going) if node.mode == "all" else any(going):
                     node.alive = changed = True
+
+    def waits(self, task):
+        """Does it wait for something of the kernel's or the server's?"""
+        node = self.nodes.get(("task", int(task.address)))
+        return node is not None and node.stuck
 
     # --- what the wait queues tell ---
 
@@ -327,57 +337,52 @@ class Graph:
     def server(self, fc):
         """The processes that have a connection's device open: who could answer."""
         number = fuse.conn_id(fc)
-        node = self.nodes.get(("server", number))
-        if node:
-            return node
+        known = self.nodes.get(("server", number))
+        if known:
+            return known
         openers = self._openers().get(int(fc.address), [])
+        names = {int(t["tgid"]): tasks.name(t) for t in reversed(openers)}
+        text = "the server of connection %d" % number
+        text += "".join(", %s (pid %d)" % (name, pid) for pid, name in sorted(names.items()))
+        node = self.node("server", number, text, "any")
+        return self.later(node, lambda node: self._serves(node, fc, number, openers))
+
+    def _serves(self, node, fc, number, openers):
         if not openers:
-            node = self.node("server", number, "the server of connection %d" % number)
             self.link(node, self.leaf("nobody", "nobody: no task has its device open"), "that is")
-            return node
+            return
         idle = {int(t.address) for t in fuse.servers(fc)}
-        groups = {}
-        for task in openers:
-            groups.setdefault(int(task["tgid"]), []).append(task)
         readers = [
             task for task in openers
             if int(task.address) in idle or any(n.startswith("fuse_dev_") for n in self._names(task))
         ]  # fmt: skip
-        names = ", ".join(
-            "%s (pid %d)" % (tasks.name(group[0]), pid) for pid, group in sorted(groups.items())
-        )
-        node = self.node("server", number, "the server of connection %d, %s" % (number, names), "any")
         busy = [t for t in openers if int(t.address) not in idle]
         halted = [t for t in openers if self._halted(t)]
         if halted and len(halted) == len(openers):
             node.mode = "all"
             for task in halted:
                 self.link(node, self.task(task), "its thread")
-            return node
+            return
         stuck = [t for t in busy if self._waits_in_kernel(t)]
         if stuck:
             for task in stuck:
                 self.link(node, self.task(task), "has a thread that is blocked,")
-            return node
+            return
         running = [t for t in busy if tasks.state(t) == "R" or tasks.same(t, tasks.current())]
         if running and not all(tasks.same(t, tasks.current()) and self._idle_cpu() for t in running):
             for task in running:
                 self.link(node, self.task(task), "its thread")
-            return node
+            return
         if readers:
             text = "it is kept: %d of its threads wait for the next request" % len(readers)
             self.link(node, self.leaf("withheld", text, ident=("kept", number)), "where")
         else:
-            what = "; ".join(
-                sorted({
-                    "%s (pid %d) is in %s" % (tasks.name(t), int(t["pid"]), (self._names(t) or ["?"])[0]
-                                               if not self._names(t) else tasks.blocked_in(t, self._names(t)))
-                    for t in openers
-                })
-            )  # fmt: skip
-            text = "nobody: its device is open, but no task reads it or answers (%s)" % what
+            where = {}
+            for t in openers:
+                where.setdefault((int(t["tgid"]), tasks.blocked_in(t, self._names(t))), t)
+            what = ", ".join("%s is in %s" % (tasks.who(t), place) for (_, place), t in where.items())
+            text = "nobody: no task reads its device or answers (%s)" % what
             self.link(node, self.leaf("nobody", text, ident=("unread", number)), "which is")
-        return node
 
     def _idle_cpu(self):
         return int(tasks.current()["pid"]) == 0
@@ -616,21 +621,27 @@ class Graph:
 
     def mutex(self, lock):
         address = int(lock.address)
+        node = self.nodes.get(("mutex", address))
+        if node:
+            return node
         node = self.node("mutex", address, self._lock_name(address, "mutex")[1])
-        if not node.edges:
-            owner = int(lock["owner"]["counter"]) & ~7
-            if owner:
-                self.link(node, self.task(at(owner, "struct task_struct")), "held by")
-            else:
-                self._lost(node, "it is free")
+        owner = int(lock["owner"]["counter"]) & ~7
+        if owner:
+            self.link(node, self.task(at(owner, "struct task_struct")), "held by")
+        else:
+            self._lost(node, "it is free")
         return node
 
     def rwsem(self, lock):
         address = int(lock.address)
+        node = self.nodes.get(("rwsem", address))
+        if node:
+            return node
         kind, name, inode = self._lock_name(address, "rw_semaphore")
         node = self.node("rwsem", address, name)
-        if node.edges:
-            return node
+        return self.later(node, lambda node: self._rwsem_holders(node, lock, kind, inode))
+
+    def _rwsem_holders(self, node, lock, kind, inode):
         owner = fuse.rwsem_owner(lock)
         count = int(lock["count"]["counter"])
         readers = count >> 8
@@ -650,7 +661,6 @@ class Graph:
                 )
         else:
             self._lost(node, "it is free")
-        return node
 
     def _readers(self, lock, kind, inode):
         """The tasks that hold it for reading: lockdep knows; else by the functions that do."""
@@ -706,23 +716,25 @@ class Graph:
         name = folio_name(address)
         text = {"locked": "the lock of " + name, "writeback": "the end of writeback of " + name}
         node = self.node("folio " + flag, address, text.get(flag, "%s of %s" % (flag, name)))
+        return self.later(node, lambda node: self._folio_holders(node, address, flag))
+
+    def _folio_holders(self, node, address, flag):
         flags = kernel.word(address + offset_of("struct page", "flags"))
         bit = kernel.enum("pageflags").get("PG_" + flag)
         if bit is not None and not flags >> bit & 1:
             self._lost(node, "the page is not %s" % {"locked": "locked", "writeback": "under writeback"}.get(flag, flag))
-            return node
+            return
         # pages of a READ stay locked, those of a WRITE without copies under writeback
         for request in self.requests.values():
             if address in _request_folios(request):
                 self.link(node, self.request(request), "kept up by")
         if node.edges:
-            return node
+            return
         for task in self.all_tasks:
             if self._holds_folio(task, address, flag):
                 self.link(node, self.task(task), "held by" if flag == "locked" else "begun by")
         if not node.edges:
             self.link(node, self.unknown("unknown: the kernel does not say who has a page's lock"), "held by")
-        return node
 
     def _holds_folio(self, task, address, flag):
         names = self._names(task)
@@ -739,7 +751,6 @@ class Graph:
                 if place.name in FOLIO_HOLDERS and not waits_for_it:
                     if address in [place.number(v) for v in FOLIO_HOLDERS[place.name]]:
                         return True
-        # its own wait queue entry may come later than this question
         return False
 
     def _bits(self):
