@@ -1,21 +1,23 @@
-# The guest's root: busybox, init, the FUSE daemon, its control client. Who includes this
-# may have put more programs into PROGRAMS, and their headers into `headers`.
+# The guest's root: busybox, init, the server and the gate, their client, act. Who includes
+# this may have put more programs into PROGRAMS, and their headers into `headers`.
 # Same files, same bytes: the image does not differ from build to build.
 
 IMAGE  := build/rootfs.cpio
-ROOTFS := build/rootfs
 
 IMAGE_CFLAGS := -static -O2 -g -Wall -Wextra -Ifs-image/gate
 
-init_SRC           := fs-image/init.c
-act_SRC            := fs-image/act.c
-fuse-daemon_SRC    := $(wildcard fs-image/server/*.c)
-gate_SRC           := $(wildcard fs-image/gate/*.c)
-PROGRAMS           += init act fuse-daemon gate
+gate-client := fs-image/gate/client.c fs-image/gate/gate.c
+gate-core   := $(filter-out $(gate-client) fs-image/gate/inside.c,$(wildcard fs-image/gate/*.c))
 
-fuse-daemon_FLAGS  := -DFUSE_USE_VERSION=314 -D_FILE_OFFSET_BITS=64 -I/usr/include/fuse3
-fuse-daemon_LIBS   := -l:libfuse3.a
-headers            += $(wildcard fs-image/*/*.h)
+init_SRC        := fs-image/init.c
+act_SRC         := fs-image/act.c
+gate_SRC        := $(gate-client)
+fuse-server_SRC := fs-image/fuse-server.c $(wildcard fs-image/server/*.c) $(gate-core) fs-image/gate/inside.c
+PROGRAMS        += init act gate fuse-server
+
+fuse-server_FLAGS := -DFUSE_USE_VERSION=314 -D_FILE_OFFSET_BITS=64 -I/usr/include/fuse3
+fuse-server_LIBS  := -l:libfuse3.a
+headers           += $(wildcard fs-image/*/*.h)
 
 # With symbols, for gdb; the image gets stripped copies.
 define program

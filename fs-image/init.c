@@ -172,7 +172,7 @@ static pid_t spawn(char *const argv[], const int stdio[3])
 
 static void start_daemon(void)
 {
-	char *const argv[] = { "fuse-daemon", "--source", "/srv/fuse",
+	char *const argv[] = { "fuse-server", "--source", "/srv/fuse",
 			       "/mnt/fuse", NULL };
 	int status;
 
@@ -183,7 +183,7 @@ static void start_daemon(void)
 	/* returns when the mount answers */
 	if (waitpid(spawn(argv, (int[]){ 0, 1, 2 }), &status, 0) < 0 ||
 	    status) {
-		report("init: fuse-daemon did not start: status 0x%x\n",
+		report("init: fuse-server did not start: status 0x%x\n",
 		       status);
 		power_off();
 	}

@@ -69,7 +69,7 @@ static int dead(struct gate *g, const char *why)
 }
 
 /*
- * How long an answer may take, in ms: a daemon that was killed while one of its
+ * How long an answer may take, in ms: a gate that was killed while one of its
  * threads cannot die keeps the connection open. -1: for ever.
  */
 static int answer_time(const char *command)
@@ -81,7 +81,7 @@ static int answer_time(const char *command)
 	return ((p ? atof(p + strlen("timeout=")) : GATE_TIMEOUT) + 10) * 1000;
 }
 
-/* Next line without its newline, to be freed; NULL: the daemon is gone. */
+/* Next line without its newline, to be freed; NULL: the gate is gone. */
 static char *read_line(struct gate *g, int timeout)
 {
 	struct pollfd poll_fd = { .fd = g->fd, .events = POLLIN };
@@ -132,7 +132,7 @@ int gate_stream(struct gate *g, const char *command,
 	if (send(g->fd, command, len, MSG_NOSIGNAL | MSG_MORE) !=
 		    (ssize_t)len ||
 	    send(g->fd, "\n", 1, MSG_NOSIGNAL) != 1)
-		return dead(g, "the daemon has ended");
+		return dead(g, "the gate has ended");
 	while ((line = read_line(g, timeout)) != NULL) {
 		if (*line == ' ') {
 			handle(line + 1, arg);
@@ -146,8 +146,8 @@ int gate_stream(struct gate *g, const char *command,
 		}
 		free(line);
 	}
-	return dead(g, errno == ETIMEDOUT ? "the daemon does not answer" :
-					    "the daemon has ended");
+	return dead(g, errno == ETIMEDOUT ? "the gate does not answer" :
+					    "the gate has ended");
 }
 
 static void collect(const char *line, void *arg)
@@ -179,7 +179,7 @@ int gate(struct gate *g, const char *fmt, ...)
 
 const char *gate_text(const struct gate *g)
 {
-	return g ? g->text : "there is no connection to the daemon";
+	return g ? g->text : "there is no connection to the gate";
 }
 
 long gate_number(const struct gate *g)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libgate: tell fuse-daemon what to do to which requests, and wait for them.
+ * libgate: tell the gate what to do to which requests, and wait for them.
  *
  * Commands are those of `gate help`; they go over a socket, never through FUSE, so
  * they work whatever state the mount is in. All functions may be called by one
@@ -13,13 +13,13 @@
  *	gate(g, "wait write 3 timeout=10");
  *	gate(g, "release");
  *
- * Rules belong to the daemon: they and what they hold stay when the connection is
+ * Rules belong to the gate: they and what they hold stay when the connection is
  * closed, or the program ends.
  */
 #ifndef GATE_H
 #define GATE_H
 
-#define GATE_SOCKET "/run/fuse-daemon.sock"
+#define GATE_SOCKET "/run/fuse-gate.sock"
 
 /* How long `wait` waits if it is not told, in seconds of the guest's clock. */
 #define GATE_TIMEOUT 60
@@ -27,20 +27,20 @@
 /* What a command may end with; also the exit statuses of gate(1). */
 enum gate_status {
 	GATE_OK = 0,
-	GATE_REFUSED = 1, /* the daemon understood, but cannot */
+	GATE_REFUSED = 1, /* the gate understood, but cannot */
 	GATE_USAGE = 2, /* not a command, or not what it takes */
-	GATE_DEAD = 3, /* no daemon there, or it ended meanwhile */
+	GATE_DEAD = 3, /* no gate there, or it ended meanwhile */
 	GATE_TIMED_OUT = 4, /* `wait` did not get what it waits for */
 };
 
 struct gate;
 
 /**
- * gate_connect() - connect to a daemon
+ * gate_connect() - connect to a gate
  * @socket: path of its control socket, NULL for GATE_SOCKET
  *
  * Return: the connection; NULL and errno if there is none (ECONNREFUSED or ENOENT:
- * no daemon; ENAMETOOLONG; ENOMEM).
+ * no gate; ENAMETOOLONG; ENOMEM).
  */
 struct gate *gate_connect(const char *socket);
 
@@ -55,7 +55,7 @@ void gate_close(struct gate *g);
  * @g: the connection; NULL gives GATE_DEAD
  * @fmt: the command as for printf, without a newline; at most 1000 bytes
  *
- * `log follow` never ends, except by the daemon's death.
+ * `log follow` never ends, except by the gate's death.
  *
  * Return: an enum gate_status. gate_text() and gate_output() tell more.
  */

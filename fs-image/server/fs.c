@@ -1,41 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The file system: each operation is passed to the directory opt.source.
- *
- * A node is an O_PATH descriptor with a number that is never used again, so a
- * request kept for long finds its node or ESTALE, never somebody else's file.
- * The same goes for open files.
- */
+/* The operations: each is passed to the directory server.source. */
 #define _GNU_SOURCE
-#include "daemon.h"
+#include "server.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #define HASH 1024
 
-struct node {
-	struct node *next; /* of the same id hash */
-	struct node *next_ino; /* of the same inode hash */
-	uint64_t id;
-	uint64_t nlookup;
-	int fd;
-	dev_t dev;
-	ino_t ino;
-	uint64_t parent; /* where it was last looked up */
-	char name[NAME_MAX + 1];
-};
-
+/* An open file. Its number is never used again, as a node's. */
 struct file {
 	struct file *next;
 	uint64_t id;
@@ -48,136 +30,10 @@ struct file {
 	bool closed;
 };
 
-/* Small lists, hashed by id. Leaf lock: nothing else is taken under it. */
+/* Leaf lock: nothing else is taken under it. */
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct node *nodes[HASH], *by_ino[HASH];
 static struct file *files[HASH];
-static uint64_t last_node = FUSE_ROOT_ID, last_file;
-
-static struct node *node_find(uint64_t id)
-{
-	struct node *n;
-
-	for (n = nodes[id % HASH]; n && n->id != id; n = n->next)
-		;
-	return n;
-}
-
-static struct node *node_by_stat(const struct stat *st)
-{
-	struct node *n;
-
-	for (n = by_ino[st->st_ino % HASH]; n; n = n->next_ino)
-		if (n->ino == st->st_ino && n->dev == st->st_dev)
-			break;
-	return n;
-}
-
-static void node_add(struct node *n, const struct stat *st)
-{
-	n->dev = st->st_dev;
-	n->ino = st->st_ino;
-	n->next = nodes[n->id % HASH];
-	nodes[n->id % HASH] = n;
-	n->next_ino = by_ino[n->ino % HASH];
-	by_ino[n->ino % HASH] = n;
-}
-
-static void node_del(struct node *n)
-{
-	struct node **p;
-
-	for (p = &nodes[n->id % HASH]; *p != n; p = &(*p)->next)
-		;
-	*p = n->next;
-	for (p = &by_ino[n->ino % HASH]; *p != n; p = &(*p)->next_ino)
-		;
-	*p = n->next_ino;
-	close(n->fd);
-	free(n);
-}
-
-/* A descriptor of the node's own for the caller, so that FORGET cannot close it. */
-static int node_fd(uint64_t id)
-{
-	struct node *n;
-	int fd = -ESTALE;
-
-	pthread_mutex_lock(&table_lock);
-	n = node_find(id);
-	if (n) {
-		fd = fcntl(n->fd, F_DUPFD_CLOEXEC, 0);
-		if (fd < 0)
-			fd = -errno;
-	}
-	pthread_mutex_unlock(&table_lock);
-	return fd;
-}
-
-struct proc_path {
-	char s[40];
-};
-
-static const char *proc_path(struct proc_path *p, int fd)
-{
-	snprintf(p->s, sizeof(p->s), "/proc/self/fd/%d", fd);
-	return p->s;
-}
-
-static void node_put(uint64_t id, uint64_t nlookup)
-{
-	struct node *n;
-
-	pthread_mutex_lock(&table_lock);
-	n = node_find(id);
-	if (n) {
-		n->nlookup -= nlookup < n->nlookup ? nlookup : n->nlookup;
-		if (!n->nlookup && id != FUSE_ROOT_ID)
-			node_del(n);
-	}
-	pthread_mutex_unlock(&table_lock);
-}
-
-static int fill_entry(int parent_fd, uint64_t parent, const char *name,
-		      struct fuse_entry_param *e)
-{
-	struct node *n;
-	int fd, err = 0;
-
-	memset(e, 0, sizeof(*e));
-	e->attr_timeout = opt.attr_timeout;
-	e->entry_timeout = opt.entry_timeout;
-	fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
-	if (fstatat(fd, "", &e->attr, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
-		err = errno;
-		close(fd);
-		return err;
-	}
-	pthread_mutex_lock(&table_lock);
-	n = node_by_stat(&e->attr);
-	if (n) {
-		close(fd);
-	} else {
-		n = calloc(1, sizeof(*n));
-		if (!n) {
-			close(fd);
-			err = ENOMEM;
-			goto out;
-		}
-		n->fd = fd;
-		n->id = ++last_node;
-		node_add(n, &e->attr);
-	}
-	n->nlookup++;
-	n->parent = parent;
-	snprintf(n->name, sizeof(n->name), "%s", name);
-	e->ino = n->id;
-out:
-	pthread_mutex_unlock(&table_lock);
-	return err;
-}
+static uint64_t last_file;
 
 static struct file *file_new(uint64_t nodeid, int fd, DIR *dir)
 {
@@ -197,7 +53,7 @@ static struct file *file_new(uint64_t nodeid, int fd, DIR *dir)
 	return f;
 }
 
-/* A daemon without OPEN gets no handle: open the node for this one request. */
+/* A server without OPEN gets no handle: open the node for this one request. */
 static int file_by_node(uint64_t nodeid, struct file **fp)
 {
 	struct proc_path p;
@@ -270,88 +126,6 @@ static void file_close(uint64_t fh)
 		file_put(f);
 }
 
-/* ---- for rules, the log and notifications ---- */
-
-static int source_fd = -1;
-
-/*
- * Is this request about the file at @path (below the mount)? @name is the last
- * component where the request names a child of @nodeid, NULL where it is about
- * @nodeid itself. Asked anew each time: the file may be made or renamed later.
- */
-bool fs_is_path(uint64_t nodeid, const char *name, const char *path)
-{
-	char dir[PATH_MAX];
-	const char *slash;
-	struct node *n;
-	struct stat st;
-	bool same;
-
-	while (*path == '/')
-		path++;
-	if (name) {
-		slash = strrchr(path, '/');
-		if (strcmp(slash ? slash + 1 : path, name))
-			return false;
-		snprintf(dir, sizeof(dir), "%.*s",
-			 slash ? (int)(slash - path) : 1, slash ? path : ".");
-		path = dir;
-	}
-	if (fstatat(source_fd, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW))
-		return false;
-	pthread_mutex_lock(&table_lock);
-	n = node_find(nodeid);
-	same = n && n->ino == st.st_ino && n->dev == st.st_dev;
-	pthread_mutex_unlock(&table_lock);
-	return same;
-}
-
-bool fs_parent(uint64_t nodeid, uint64_t *parent, char *name, size_t size)
-{
-	struct node *n;
-
-	pthread_mutex_lock(&table_lock);
-	n = node_find(nodeid);
-	if (n) {
-		*parent = n->parent;
-		snprintf(name, size, "%s", n->name);
-	}
-	pthread_mutex_unlock(&table_lock);
-	return n && *parent;
-}
-
-uint64_t fs_nodeid(const char *path)
-{
-	struct node *n;
-	struct stat st;
-	uint64_t id;
-
-	while (*path == '/')
-		path++;
-	if (fstatat(source_fd, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW))
-		return 0;
-	pthread_mutex_lock(&table_lock);
-	n = node_by_stat(&st);
-	id = n ? n->id : 0;
-	pthread_mutex_unlock(&table_lock);
-	return id;
-}
-
-int fs_init(void)
-{
-	struct node *root = calloc(1, sizeof(*root));
-	struct stat st;
-
-	source_fd = open(opt.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (!root || source_fd < 0 || fstat(source_fd, &st))
-		return -1;
-	root->id = FUSE_ROOT_ID;
-	root->fd = source_fd;
-	root->nlookup = 1;
-	node_add(root, &st);
-	return 0;
-}
-
 /* ---- the operations ---- */
 
 static void want(struct fuse_conn_info *conn, unsigned int flag, bool on)
@@ -364,22 +138,21 @@ static void want(struct fuse_conn_info *conn, unsigned int flag, bool on)
 static void fs_op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
-	want(conn, FUSE_CAP_WRITEBACK_CACHE, opt.writeback_cache);
-	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, opt.atomic_o_trunc);
-	want(conn, FUSE_CAP_ASYNC_READ, opt.async_read);
-	want(conn, FUSE_CAP_AUTO_INVAL_DATA, opt.auto_inval);
+	want(conn, FUSE_CAP_WRITEBACK_CACHE, server.writeback_cache);
+	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, server.atomic_o_trunc);
+	want(conn, FUSE_CAP_ASYNC_READ, server.async_read);
+	want(conn, FUSE_CAP_AUTO_INVAL_DATA, server.auto_inval);
 	want(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO,
-	     opt.readdirplus);
-	want(conn, FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS, opt.locks);
-	want(conn, FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE, opt.splice);
-	/* requests are read here, not by libfuse (see request.c) */
-	want(conn, FUSE_CAP_SPLICE_READ, false);
+	     server.readdirplus);
+	want(conn, FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS, server.locks);
+	want(conn, FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE, server.splice);
+	want(conn, FUSE_CAP_SPLICE_READ, server.splice);
 	/* without it the kernel clears setuid bits by SETATTR, which is to be seen */
 	want(conn, FUSE_CAP_HANDLE_KILLPRIV, false);
-	conn->max_write = opt.max_write;
-	conn->max_background = opt.max_background;
-	if (opt.max_readahead != UINT_MAX)
-		conn->max_readahead = opt.max_readahead;
+	conn->max_write = server.max_write;
+	conn->max_background = server.max_background;
+	if (server.max_readahead != UINT_MAX)
+		conn->max_readahead = server.max_readahead;
 	conn->time_gran = 1;
 }
 
@@ -397,7 +170,7 @@ static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param e;
 	int fd = node_fd(parent), err;
 
-	err = fd < 0 ? -fd : fill_entry(fd, parent, name, &e);
+	err = fd < 0 ? -fd : node_lookup(fd, name, &e);
 	if (fd >= 0)
 		close(fd);
 	reply_err_or_entry(req, err, &e);
@@ -405,7 +178,7 @@ static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
-	node_put(ino, nlookup);
+	node_forget(ino, nlookup);
 	fuse_reply_none(req);
 }
 
@@ -413,7 +186,7 @@ static void fs_forget_multi(fuse_req_t req, size_t count,
 			    struct fuse_forget_data *forgets)
 {
 	for (size_t i = 0; i < count; i++)
-		node_put(forgets[i].ino, forgets[i].nlookup);
+		node_forget(forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
@@ -432,7 +205,7 @@ static void fs_getattr(fuse_req_t req, fuse_ino_t ino,
 	if (err)
 		fuse_reply_err(req, err);
 	else
-		fuse_reply_attr(req, &st, opt.attr_timeout);
+		fuse_reply_attr(req, &st, server.attr_timeout);
 }
 
 static int set_times(int fd, const struct stat *attr, int valid)
@@ -448,8 +221,7 @@ static int set_times(int fd, const struct stat *attr, int valid)
 		ts[1].tv_nsec = UTIME_NOW;
 	else if (valid & FUSE_SET_ATTR_MTIME)
 		ts[1] = attr->st_mtim;
-	/* the raw call: glibc's own refuses AT_EMPTY_PATH before 2.34 */
-	return syscall(SYS_utimensat, fd, "", ts, AT_EMPTY_PATH);
+	return utimensat(fd, "", ts, AT_EMPTY_PATH);
 }
 
 static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
@@ -490,7 +262,7 @@ static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	if (fstatat(fd, "", &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		goto failed;
 	close(fd);
-	fuse_reply_attr(req, &st, opt.attr_timeout);
+	fuse_reply_attr(req, &st, server.attr_timeout);
 	return;
 failed:
 	err = errno;
@@ -517,7 +289,7 @@ static void fs_readlink(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_readlink(req, target);
 }
 
-/* The daemon is root; what it makes belongs to whoever asked. */
+/* The server is root; what it makes belongs to whoever asked. */
 static void give(fuse_req_t req, int dirfd, const char *name)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
@@ -548,7 +320,7 @@ static void make(fuse_req_t req, fuse_ino_t parent, const char *name,
 			err = errno;
 		} else {
 			give(req, fd, name);
-			err = fill_entry(fd, parent, name, &e);
+			err = node_lookup(fd, name, &e);
 		}
 		close(fd);
 	}
@@ -586,7 +358,7 @@ static void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 			AT_SYMLINK_FOLLOW))
 		err = errno;
 	else
-		err = fill_entry(dir, parent, name, &e);
+		err = node_lookup(dir, name, &e);
 	if (dir >= 0)
 		close(dir);
 	if (fd >= 0)
@@ -600,6 +372,7 @@ static void remove_at(fuse_req_t req, fuse_ino_t parent, const char *name,
 	int fd = node_fd(parent), err = -fd;
 
 	if (fd >= 0) {
+		node_keep(fd, name);
 		err = unlinkat(fd, name, flags) ? errno : 0;
 		close(fd);
 	}
@@ -622,6 +395,8 @@ static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 {
 	int from = node_fd(parent), to = node_fd(newparent), err = 0;
 
+	if (to >= 0 && !flags)
+		node_keep(to, newname);
 	if (from < 0 || to < 0)
 		err = ESTALE;
 	else if (renameat2(from, name, to, newname, flags))
@@ -640,7 +415,7 @@ static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 static int server_flags(int flags)
 {
 	flags &= ~(O_APPEND | O_NOFOLLOW | O_DIRECT);
-	if ((flags & O_ACCMODE) == O_WRONLY && opt.writeback_cache)
+	if ((flags & O_ACCMODE) == O_WRONLY && server.writeback_cache)
 		flags = (flags & ~O_ACCMODE) | O_RDWR;
 	return flags | O_CLOEXEC;
 }
@@ -648,8 +423,8 @@ static int server_flags(int flags)
 static void fill_open(struct fuse_file_info *fi, uint64_t id)
 {
 	fi->fh = id;
-	fi->direct_io = opt.direct_io;
-	fi->keep_cache = opt.keep_cache;
+	fi->direct_io = server.direct_io;
+	fi->keep_cache = server.keep_cache;
 }
 
 static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -658,7 +433,7 @@ static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct file *f;
 	int path_fd, fd;
 
-	if (opt.no_open) {
+	if (server.no_open) {
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
@@ -691,7 +466,7 @@ static void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	struct file *f = NULL;
 	int dir, fd, err;
 
-	if (opt.no_open) {
+	if (server.no_open) {
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
@@ -705,13 +480,13 @@ static void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	err = fd < 0 ? errno : 0;
 	if (!err) {
 		give(req, dir, name);
-		err = fill_entry(dir, parent, name, &e);
+		err = node_lookup(dir, name, &e);
 	}
 	close(dir);
 	if (!err) {
 		f = file_new(e.ino, fd, NULL);
 		if (!f) {
-			node_put(e.ino, 1);
+			node_forget(e.ino, 1);
 			err = ENOMEM;
 		}
 	}
@@ -738,7 +513,7 @@ static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		fuse_reply_err(req, err);
 		return;
 	}
-	if (opt.splice) {
+	if (server.splice) {
 		buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
 		buf.buf[0].fd = f->fd;
 		buf.buf[0].pos = off;
@@ -787,7 +562,7 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino,
 	(void)ino;
 	file_close(fi->fh);
 	/* flock locks went with the descriptor */
-	request_locks_changed();
+	locks_changed();
 	fuse_reply_err(req, 0);
 }
 
@@ -835,9 +610,8 @@ static void fs_opendir(fuse_req_t req, fuse_ino_t ino,
 	fuse_reply_open(req, fi);
 }
 
-static size_t add_dirent(fuse_req_t req, struct file *f, uint64_t parent,
-			 bool plus, char *buf, size_t size,
-			 const struct dirent *d)
+static size_t add_dirent(fuse_req_t req, struct file *f, bool plus, char *buf,
+			 size_t size, const struct dirent *d)
 {
 	bool dots = !strcmp(d->d_name, ".") || !strcmp(d->d_name, "..");
 	struct fuse_entry_param e = {
@@ -849,11 +623,11 @@ static size_t add_dirent(fuse_req_t req, struct file *f, uint64_t parent,
 	if (!plus)
 		return fuse_add_direntry(req, buf, size, d->d_name, &e.attr,
 					 d->d_off);
-	if (!dots && fill_entry(f->fd, parent, d->d_name, &e))
+	if (!dots && node_lookup(f->fd, d->d_name, &e))
 		return 0; /* it has just gone: leave it out, stop here */
 	need = fuse_add_direntry_plus(req, buf, size, d->d_name, &e, d->d_off);
 	if (need > size && e.ino)
-		node_put(e.ino, 1);
+		node_forget(e.ino, 1);
 	return need;
 }
 
@@ -885,8 +659,7 @@ static void read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			err = used ? 0 : errno;
 			break;
 		}
-		need = add_dirent(req, f, ino, plus, buf + used, size - used,
-				  d);
+		need = add_dirent(req, f, plus, buf + used, size - used, d);
 		f->ahead = need > size - used ? d : NULL;
 		if (f->ahead)
 			break;
@@ -1073,66 +846,30 @@ static void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 static void fs_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		     struct flock *fl)
 {
-	int fd = node_fd(ino), err = -fd;
-
-	if (fd >= 0) {
-		err = locks_get(ino, fd, fi->lock_owner, fl);
-		close(fd);
-	}
-	if (err)
-		fuse_reply_err(req, err);
-	else
-		fuse_reply_lock(req, fl);
+	locks_get(req, ino, fi->lock_owner, fl);
 }
 
 static void fs_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		     struct flock *fl, int sleep)
 {
-	int fd = node_fd(ino), err = -fd;
-
-	if (fd >= 0) {
-		err = locks_set(ino, fd, fi->lock_owner, fl);
-		close(fd);
-	}
-	if (err == EAGAIN && sleep) {
-		request_wait_for_lock();
-		fuse_reply_none(req);
-	} else {
-		fuse_reply_err(req, err);
-		if (fl->l_type != F_WRLCK)
-			request_locks_changed();
-	}
+	locks_set(req, ino, fi->lock_owner, fl, sleep);
 }
 
 static void fs_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		     int op)
 {
 	struct file *f;
-	int err = file_get(ino, fi->fh, &f);
+	int err = file_get(ino, fi->fh, &f), fd = -1;
 
 	if (!err) {
-		err = flock(f->fd, op | LOCK_NB) ? errno : 0;
+		fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+		err = fd < 0 ? errno : 0;
 		file_put(f);
 	}
-	if (err == EWOULDBLOCK && !(op & LOCK_NB)) {
-		request_wait_for_lock();
-		fuse_reply_none(req);
-	} else {
+	if (err)
 		fuse_reply_err(req, err);
-		if (!(op & LOCK_EX))
-			request_locks_changed();
-	}
-}
-
-/* What NOTIFY_RETRIEVE asked for; the log has seen it come in. */
-static void fs_retrieve_reply(fuse_req_t req, void *cookie, fuse_ino_t ino,
-			      off_t off, struct fuse_bufvec *bufv)
-{
-	(void)cookie;
-	(void)ino;
-	(void)off;
-	(void)bufv;
-	fuse_reply_none(req);
+	else
+		locks_flock(req, fd, op);
 }
 
 const struct fuse_lowlevel_ops fs_ops = {
@@ -1173,5 +910,4 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.getlk = fs_getlk,
 	.setlk = fs_setlk,
 	.flock = fs_flock,
-	.retrieve_reply = fs_retrieve_reply,
 };

@@ -39,7 +39,7 @@ print("in=%s" % tasks.blocked_in(tasks.find(first)))
 gdb.execute("uml-ps blocked")
 gdb.execute("uml-bt %d" % first)
 gdb.execute("uml-park")
-servers = [t for t in tasks.tasks() if tasks.name(t) == "fuse-daemon"]
+servers = [t for t in tasks.tasks() if tasks.name(t) == "fuse-server"]
 print("server=%s" % ("fuse_dev_do_read" in map(tasks.blocked_in, servers)))
 gdb.execute("uml-ps blocked")
 gdb.execute("continue")

@@ -83,7 +83,7 @@ like "$scratch/section" "^$b +$b +act +D\* .*(fuse_page_mkwrite|fuse_wait_on_pag
 	'a store to a page in flight'
 like "$scratch/section" "^$c +$c +act +D.* the inode lock of nodeid [0-9]+ \(/a\), held by act \(pid $a\)" \
 	'the third waits for the inode lock, which the first holds'
-like "$scratch/section" 'fuse-daemon +S .*a request to serve' "the server's threads wait for requests"
+like "$scratch/section" 'fuse-server +S .*a request to serve' "the server's threads wait for requests"
 section all
 missing=
 for task in $(told tasks); do

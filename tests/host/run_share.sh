@@ -49,7 +49,7 @@ tried 125 'a file is no folder'
 run --host-root -- git --version
 tried 0 "--host-root runs the host's programs"
 is "$(cat "$scratch/out")" "$(git --version)" '... which say what they say on the host'
-run --host-root -- sh -c 'touch /usr/x /etc/x /host/x; echo $?; readlink /proc/1/exe; grep -c fuse-daemon /proc/mounts'
+run --host-root -- sh -c 'touch /usr/x /etc/x /host/x; echo $?; readlink /proc/1/exe; grep -c fuse-server /proc/mounts'
 is "$(tr '\n' ' ' <"$scratch/out")" '1 /init 1 ' '... the host is read-only, init and the daemon are ours'
 run --host-root --share "$share:rw" -- sh -c 'cat /mnt/share/file; echo both >/mnt/share/both; git --version'
 tried 0 '--host-root with --share'

@@ -81,10 +81,10 @@ refused '--timeout that is no number' '--timeout soon' --timeout soon -- true
 refused '--add of a missing file' '--add /no/file' --add /no/file -- true
 refused '--log that cannot be written' '--log /no/folder/log' --log /no/folder/log -- true
 mkdir -p "$scratch/add/bin"
-printf '#!/bin/sh\nexit 3\n' >"$scratch/add/bin/fuse-daemon"
-chmod +x "$scratch/add/bin/fuse-daemon"
+printf '#!/bin/sh\nexit 3\n' >"$scratch/add/bin/fuse-server"
+chmod +x "$scratch/add/bin/fuse-server"
 (cd "$scratch/add" && find . | cpio --quiet -o -H newc) | cat "$image" - >"$scratch/broken.cpio"
-refused 'a daemon that does not start' 'fuse-daemon did not start' --initrd "$scratch/broken.cpio" -- true
+refused 'a daemon that does not start' 'fuse-server did not start' --initrd "$scratch/broken.cpio" -- true
 run --initrd "$scratch/broken.cpio" --no-fuse -- sh -c '! grep /mnt/fuse /proc/mounts'
 tried 0 '... and need not with --no-fuse'
 

@@ -349,10 +349,10 @@ const char *server_start(const char *options)
 	mkdir(MOUNT, 0755);
 	/* returns when it is mounted */
 	snprintf(command, sizeof(command),
-		 "exec fuse-daemon --source " SERVER " %s " MOUNT, options);
+		 "exec fuse-server --source " SERVER " %s " MOUNT, options);
 	status = system(command);
 	if (status) {
-		snprintf(error, sizeof(error), "fuse-daemon %s: status %#x",
+		snprintf(error, sizeof(error), "fuse-server %s: status %#x",
 			 options, status);
 		return error;
 	}

@@ -9,11 +9,11 @@ import gdb
 
 
 def handled(frame):
-    """The request that a thread's frames handle, or None."""
+    """The header of the request that a thread's frames handle, or None."""
     while frame is not None:
         try:
-            request = frame.read_var("rq")
-            return request["op"] if request.type.code == gdb.TYPE_CODE_PTR else None
+            message = frame.read_var("message")
+            return message.dereference() if int(message) else None
         except (ValueError, gdb.error):
             frame = frame.older()
     return None
@@ -125,7 +125,7 @@ class BreakUnique(gdb.Command):
             raise gdb.GdbError(
                 "break-unique: '%s' is no unique: see fuse-requests in the kernel's gdb" % arg
             )
-        gdb.execute("break request_run if rq->op.unique == %s" % arg)
+        gdb.execute("break handle_buf if message->unique == %s" % arg)
 
 
 AttachDaemon()

@@ -5,7 +5,28 @@
  */
 #include "scenario.h"
 
+#include <sys/stat.h>
 #include <time.h>
+
+static long link_to_d_h(char *map, const long arg[4])
+{
+	(void)map, (void)arg;
+	return link(MOUNT "/f", MOUNT "/d/h") ? -errno : 0;
+}
+
+static long move_d_h_to_i(char *map, const long arg[4])
+{
+	(void)map, (void)arg;
+	return rename(MOUNT "/d/h", MOUNT "/d/i") ? -errno : 0;
+}
+
+static long lock_file(char *map, const long arg[4])
+{
+	struct flock fl = { .l_type = F_WRLCK };
+
+	(void)map;
+	return fcntl(arg[0], F_SETLKW, &fl) ? -errno : 0;
+}
 
 static double clock_now(void)
 {
@@ -181,7 +202,7 @@ SCENARIO(reenter_and_allocate)
 }
 
 /* A number of what is left in the log would pass for the number of all. */
-SCENARIO(a_full_log_is_not_counted)
+SCENARIO(counting_past_a_full_log)
 {
 	int fd;
 
@@ -190,18 +211,81 @@ SCENARIO(a_full_log_is_not_counted)
 	gate_close(server_gate);
 	ASSERT_EQ(NULL, server_start("--log-entries 16"));
 	fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	EXPECT_EQ(0, GATE_NUMBER("count seen write off=10-19"));
 	for (int i = 0; i < 20; i++)
 		DO(u, WRITE, fd, i, 1, 'a');
-	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "count seen write"));
-	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "count overlaps writepage"));
-	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "wait seen write 20"));
-	GATE("wait seen write 1");
+	/* opcodes always; the rest from when it was first asked for */
+	EXPECT_EQ(20, GATE_NUMBER("count seen write"));
+	EXPECT_EQ(20, GATE_NUMBER("count done write,writepage"));
+	EXPECT_EQ(10, GATE_NUMBER("count seen write off=10-19"));
+	EXPECT_EQ(0, GATE_NUMBER("count overlaps writepage"));
+	GATE("wait seen write 20");
+	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "count seen write off=0-9"));
+	EXPECT_NE(NULL, strstr(gate_text(server_gate), "entries are gone"));
+	EXPECT_EQ(GATE_REFUSED, gate(server_gate, "wait seen write file=f 20"));
 	GATE("stats");
 	EXPECT_NE(NULL, strstr(gate_output(server_gate), " 20 "));
 
 	GATE("reset");
 	DO(u, WRITE, fd, 0, 1, 'a');
+	EXPECT_EQ(1, GATE_NUMBER("count seen write off=0-9"));
 	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
+}
+
+/*
+ * file= goes by what the kernel was told, not by what the server has: other names of the
+ * same file count, names that went do not.
+ */
+SCENARIO(files_by_their_names)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	ASSERT_EQ(0, mkdir(SERVER "/d", 0755));
+	EXPECT_EQ(GATE_USAGE, gate(server_gate, "send inval_inode file=d/g"));
+	EXPECT_LE(0, open_file(v, "d/g", O_RDWR | O_CREAT));
+	GATE("send inval_inode file=d/g");
+	GATE("fail EIO write file=/d/h");
+	EXPECT_DO(1, u, WRITE, fd, 0, 1, 'a');
+	EXPECT_EQ(0, GATE_NUMBER("count seen write file=d/h"));
+	EXPECT_DO(0, u, CALL, (long)link_to_d_h);
+	EXPECT_DO(-EIO, u, WRITE, fd, 0, 1, 'a');
+	GATE("remove all");
+	GATE("hold write file=d/i");
+	EXPECT_DO(0, u, CALL, (long)move_d_h_to_i);
+	begin(u, WRITE, fd, 0, 1, 'a');
+	GATE("wait write file=d/i");
+	GATE("held");
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), " file=d/i "));
+	/* the one that had this name when it came */
+	EXPECT_EQ(1, GATE_NUMBER("count seen write file=d/h"));
+	GATE("release");
+	EXPECT_RESULT(1, u);
+}
+
+/* Requests that no rule keeps: one in a thread of the gate, one that the server puts off. */
+SCENARIO(held_says_where_each_request_is)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT), fd2 = OPEN(v, "f", O_RDWR),
+	    fd3 = OPEN(w, "f", O_RDWR);
+
+	ASSERT_EQ(0, server_file("other", PAGE, 'o'));
+	EXPECT_DO(0, v, CALL, (long)lock_file, fd2);
+	begin(w, CALL, (long)lock_file, fd3);
+	GATE("wait seen setlkw 2");
+	GATE("hold read");
+	GATE("reenter read other write times=1");
+	begin(u, WRITE, fd, 0, 1, 'a');
+	GATE("wait read");
+	GATE("held");
+	EXPECT_EQ(1, gate_number(server_gate));
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), "gate    WRITE"));
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), "held    READ"));
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), "server  SETLKW"));
+	EXPECT_NE(NULL, strstr(gate_output(server_gate), "in no thread"));
+	GATE("release");
+	EXPECT_RESULT(1, u);
+	DO(v, CLOSE, fd2);
+	EXPECT_RESULT(0, w);
 }
 
 TEST_HARNESS_MAIN

@@ -90,17 +90,17 @@ SCENARIO(nobody_there)
 		  WEXITSTATUS(system("gate wait write timeout=1 2>/dev/null")));
 	EXPECT_EQ(0, WEXITSTATUS(system("gate help >/dev/null")));
 	EXPECT_EQ(2, WEXITSTATUS(system(
-			     "fuse-daemon -o colour=red /mnt 2>/dev/null")));
+			     "fuse-server -o colour=red /mnt 2>/dev/null")));
 	EXPECT_EQ(2, WEXITSTATUS(system(
-			     "fuse-daemon -o max_write=1 /mnt 2>/dev/null")));
+			     "fuse-server -o max_write=1 /mnt 2>/dev/null")));
 	EXPECT_EQ(2,
 		  WEXITSTATUS(system(
-			  "fuse-daemon --gate 'hold wirte' /mnt 2>/dev/null")));
-	EXPECT_EQ(2, WEXITSTATUS(system("fuse-daemon 2>/dev/null")));
+			  "fuse-server --gate 'hold wirte' /mnt 2>/dev/null")));
+	EXPECT_EQ(2, WEXITSTATUS(system("fuse-server 2>/dev/null")));
 	EXPECT_EQ(1, WEXITSTATUS(
-			     system("fuse-daemon /no/such/place 2>/dev/null")));
+			     system("fuse-server /no/such/place 2>/dev/null")));
 	/* one is there already, with this socket */
-	EXPECT_EQ(1, WEXITSTATUS(system("fuse-daemon /mnt 2>/dev/null")));
+	EXPECT_EQ(1, WEXITSTATUS(system("fuse-server /mnt 2>/dev/null")));
 }
 
 TEST_HARNESS_MAIN

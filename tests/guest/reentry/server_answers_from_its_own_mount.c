@@ -10,8 +10,8 @@
  * locked against that while its reply faults. kill -9 does so today, too: the fault
  * gives up, and READ with it.
  *
- * fuse-daemon answers from memory of its own; so this has a small server of the raw
- * protocol, which knows one file. In the last scenario fuse-daemon looks into a mapping
+ * fuse-server answers from memory of its own; so this has a small server of the raw
+ * protocol, which knows one file. In the last scenario fuse-server looks into a mapping
  * before it answers.
  */
 #define _GNU_SOURCE

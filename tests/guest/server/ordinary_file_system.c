@@ -147,6 +147,21 @@ SCENARIO(plain)
 	EXPECT_EQ(0, in_child(flocks));
 }
 
+/* libfuse alone: nothing of the gate is there, and nothing of it is needed. */
+SCENARIO(with_no_gate)
+{
+	GATE("quit");
+	ASSERT_TRUE(server_gone());
+	gate_close(server_gate);
+	server_gate = NULL;
+	ASSERT_EQ(0, system("exec fuse-server --no-gate -o splice " MOUNT));
+	EXPECT_EQ(NULL, gate_connect(NULL));
+	EXPECT_EQ(0, in_child(look_around));
+	EXPECT_EQ(0, in_child(posix_locks));
+	EXPECT_EQ(0, in_child(flocks));
+	EXPECT_EQ(0, umount2(MOUNT, 0));
+}
+
 static void with(struct user *user, struct user *other, const char *options)
 {
 	const char *error;

@@ -32,7 +32,7 @@ static int lower_start(const char *options)
 	mkdir(LOWER, 0755);
 	mkdir("/srv/lower", 0755);
 	snprintf(command, sizeof(command),
-		 "fuse-daemon --source /srv/lower --control "
+		 "fuse-server --source /srv/lower --control "
 		 "/run/lower.sock %s " LOWER,
 		 options);
 	snprintf(limit, sizeof(limit), "%d", LIMIT_PAGES * PAGE);

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* fuse-daemon: options, the mount, the threads, the end. */
+/*
+ * fuse-server: the server with the gate inside, or (--no-gate) without it. Options, the
+ * mount, the threads, the end.
+ */
 #define _GNU_SOURCE
-#include "daemon.h"
-#include "../gate/gate.h"
+#include "gate/gate.h"
+#include "gate/inside.h"
+#include "gate/start.h"
+#include "gate/state.h"
+#include "gate/words.h"
+#include "server/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,34 +24,25 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_MAX_WRITE (1u << 20) /* 256 pages: what the kernel takes at most */
-
-struct options opt = {
-	.source = "/srv/fuse",
+static struct gate_options gate_options = {
 	.control = GATE_SOCKET,
-	.threads = 8,
-	.max_write = MAX_MAX_WRITE,
-	.max_readahead = UINT_MAX,
 	.log_entries = 16384,
-	.attr_timeout = 1,
-	.entry_timeout = 1,
-	.async_read = true,
-	.readdirplus = true,
-	.locks = true,
+	.transport = &inside,
 };
 
-struct fuse_session *session;
-int fuse_fd = -1;
-
+static struct fuse_session *session;
+static unsigned int threads = 8;
+static bool no_gate;
 static int ready_fd = -1; /* the parent waits at the other end */
 
 static const char usage[] =
-	"usage: fuse-daemon [OPTION]... MOUNTPOINT\n"
+	"usage: fuse-server [OPTION]... MOUNTPOINT\n"
 	"A FUSE file system that passes everything to a directory, and holds, delays, fails,\n"
 	"shortens or drops requests when gate(1) tells it to. Returns when it is mounted.\n"
 	"\n"
 	"      --source DIR          the directory it shows (/srv/fuse)\n"
 	"      --control SOCKET      where gate finds it (" GATE_SOCKET ")\n"
+	"      --no-gate             no gate: libfuse reads /dev/fuse itself\n"
 	"      --gate COMMAND        a rule to start with, e.g. --gate 'hold init'; may be repeated\n"
 	"      --threads N           threads that read requests (8)\n"
 	"      --log-entries N       length of the log (16384)\n"
@@ -74,29 +72,21 @@ static const char usage[] =
 	"Its own messages go to the kernel log once it is in the background.\n"
 	"Status: 0 mounted (or, with -f, ended as it should); 1 it failed; 2 wrong usage.\n";
 
-double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
 static void bad_usage(const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("fuse-daemon: ", stderr);
+	fputs("fuse-server: ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fputs("\nTry 'fuse-daemon --help'.\n", stderr);
+	fputs("\nTry 'fuse-server --help'.\n", stderr);
 	exit(2);
 }
 
 static void die(const char *what)
 {
-	fprintf(stderr, "fuse-daemon: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "fuse-server: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
@@ -133,16 +123,16 @@ static void mount_option(char *text)
 		const char *name;
 		bool *flag, value;
 	} flags[] = {
-		{ "writeback_cache", &opt.writeback_cache, true },
-		{ "atomic_o_trunc", &opt.atomic_o_trunc, true },
-		{ "keep_cache", &opt.keep_cache, true },
-		{ "direct_io", &opt.direct_io, true },
-		{ "auto_inval", &opt.auto_inval, true },
-		{ "splice", &opt.splice, true },
-		{ "no_open", &opt.no_open, true },
-		{ "sync_read", &opt.async_read, false },
-		{ "no_readdirplus", &opt.readdirplus, false },
-		{ "no_locks", &opt.locks, false },
+		{ "writeback_cache", &server.writeback_cache, true },
+		{ "atomic_o_trunc", &server.atomic_o_trunc, true },
+		{ "keep_cache", &server.keep_cache, true },
+		{ "direct_io", &server.direct_io, true },
+		{ "auto_inval", &server.auto_inval, true },
+		{ "splice", &server.splice, true },
+		{ "no_open", &server.no_open, true },
+		{ "sync_read", &server.async_read, false },
+		{ "no_readdirplus", &server.readdirplus, false },
+		{ "no_locks", &server.locks, false },
 	};
 	char *value = strchr(text, '=');
 
@@ -157,37 +147,23 @@ static void mount_option(char *text)
 		return;
 	}
 	if (!strcmp(text, "source") && value)
-		opt.source = strdup(value);
+		server.source = strdup(value);
 	else if (!strcmp(text, "max_write"))
-		opt.max_write = number(text, value, 4096, MAX_MAX_WRITE);
+		server.max_write = number(text, value, 4096, MAX_MAX_WRITE);
 	else if (!strcmp(text, "max_background"))
-		opt.max_background = number(text, value, 1, UINT16_MAX);
+		server.max_background = number(text, value, 1, UINT16_MAX);
 	else if (!strcmp(text, "max_readahead"))
-		opt.max_readahead = number(text, value, 0, UINT_MAX - 1);
+		server.max_readahead = number(text, value, 0, UINT_MAX - 1);
 	else if (!strcmp(text, "attr_timeout"))
-		opt.attr_timeout = seconds(text, value);
+		server.attr_timeout = seconds(text, value);
 	else if (!strcmp(text, "entry_timeout"))
-		opt.entry_timeout = seconds(text, value);
+		server.entry_timeout = seconds(text, value);
 	else if (!strcmp(text, "init_set"))
-		opt.init_set = number(text, value, 0, UINT64_MAX);
+		gate_options.init_set = number(text, value, 0, UINT64_MAX);
 	else if (!strcmp(text, "init_clear"))
-		opt.init_clear = number(text, value, 0, UINT64_MAX);
+		gate_options.init_clear = number(text, value, 0, UINT64_MAX);
 	else
 		bad_usage("unknown option -o %s", text);
-}
-
-static void first_rule(const char *text)
-{
-	unsigned int id;
-	struct words w;
-	const char *err = "an empty command";
-
-	if (words_split(&w, text))
-		err = rule_is_action(w.word[0]) ? rule_add(&w, text, &id) :
-						  "not a rule";
-	if (err)
-		bad_usage("--gate '%s': %s", text, err);
-	words_free(&w);
 }
 
 /* Once in the background stderr is the kernel log, where each write is a line. */
@@ -197,10 +173,11 @@ static void to_log(enum fuse_log_level level, const char *fmt, va_list ap)
 
 	(void)level;
 	vsnprintf(text, sizeof(text), fmt, ap);
-	dprintf(STDERR_FILENO, "fuse-daemon: %s", text);
+	dprintf(STDERR_FILENO, "fuse-server: %s", text);
 }
 
-void ready(void)
+/* INIT has been answered: who waits for the mount may go on. */
+static void ready(void)
 {
 	int fd = __atomic_exchange_n(&ready_fd, -1, __ATOMIC_SEQ_CST);
 	int null = -1, kmsg = -1;
@@ -246,37 +223,75 @@ static void background(void)
 	_exit(read(fds[0], &c, 1) == 1 ? 0 : 1);
 }
 
-static void start(void *(*fn)(void *unused))
+/*
+ * One message. uml/gdb/daemon.py finds here which request a thread handles, so @message
+ * (NULL: it is in a pipe) stays in sight to the end.
+ */
+__attribute__((noipa)) static void
+handle_buf(const struct fuse_in_header *message, const struct fuse_buf *buf)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
+	fuse_session_process_buf(session, buf);
+	__asm__ volatile("" : : "r"(message));
+}
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 256 << 10);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	errno = pthread_create(&thread, &attr, fn, NULL);
-	if (errno)
-		die("cannot start a thread");
+static void handle(const char *message, size_t len)
+{
+	struct fuse_buf buf = { .mem = (void *)message, .size = len };
+
+	handle_buf(buf.mem, &buf);
+}
+
+static void *serve(void *unused)
+{
+	struct fuse_buf buf = { 0 };
+	int len;
+
+	if (server.splice && !no_gate) {
+		errno = inside_splice(server.max_write + 2 * 4096);
+		if (errno) {
+			fuse_log(FUSE_LOG_ERR, "a pipe for splice: %s\n",
+				 strerror(errno));
+			_exit(1);
+		}
+	}
+	while (!fuse_session_exited(session)) {
+		len = fuse_session_receive_buf(session, &buf);
+		if (len == -EINTR || len == -EAGAIN)
+			continue;
+		if (len <= 0)
+			break;
+		handle_buf(buf.flags & FUSE_BUF_IS_FD ? NULL : buf.mem, &buf);
+		if (no_gate)
+			ready(); /* that was INIT */
+	}
+	/* unmounted or aborted: main() ends the program */
+	kill(getpid(), SIGUSR1);
+	return unused;
 }
 
 static void do_mount(void)
 {
-	char data[128];
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char data[128], path[32];
 
-	fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	if (fuse_fd < 0)
+	if (fd < 0)
 		die("/dev/fuse");
-	if (fuse_session_custom_io(session, &request_io, fuse_fd)) {
-		fputs("fuse-daemon: libfuse takes no custom io\n", stderr);
+	gate_options.device = fd;
+	/* libfuse's way to be given a device that is open already */
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	if (no_gate ? fuse_session_mount(session, path) :
+		      fuse_session_custom_io(session, &inside_io, fd)) {
+		fputs("fuse-server: libfuse does not take the device\n",
+		      stderr);
 		exit(1);
 	}
 	snprintf(data, sizeof(data),
 		 "fd=%d,rootmode=40000,user_id=0,group_id=0,"
 		 "allow_other,default_permissions",
-		 fuse_fd);
-	if (mount("fuse-daemon", opt.mountpoint, "fuse", 0, data)) {
-		fprintf(stderr, "fuse-daemon: mounting on %s: %s\n",
-			opt.mountpoint, strerror(errno));
+		 fd);
+	if (mount("fuse-server", gate_options.mountpoint, "fuse", 0, data)) {
+		fprintf(stderr, "fuse-server: mounting on %s: %s\n",
+			gate_options.mountpoint, strerror(errno));
 		exit(1);
 	}
 }
@@ -287,6 +302,7 @@ int main(int argc, char **argv)
 		{ "source", required_argument, NULL, 's' },
 		{ "control", required_argument, NULL, 'c' },
 		{ "gate", required_argument, NULL, 'g' },
+		{ "no-gate", no_argument, NULL, 'n' },
 		{ "threads", required_argument, NULL, 't' },
 		{ "log-entries", required_argument, NULL, 'l' },
 		{ "foreground", no_argument, NULL, 'f' },
@@ -294,9 +310,10 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
-	char *fuse_argv[] = { "fuse-daemon", "-d", NULL }, *save, *p;
+	char *fuse_argv[] = { "fuse-server", "-d", NULL }, *save, *p;
 	struct fuse_args args = FUSE_ARGS_INIT(1, fuse_argv);
 	bool foreground = false, early = false;
+	const char *err;
 	int c, sig;
 	sigset_t set;
 
@@ -304,20 +321,25 @@ int main(int argc, char **argv)
 	       -1) {
 		switch (c) {
 		case 's':
-			opt.source = optarg;
+			server.source = optarg;
 			break;
 		case 'c':
-			opt.control = optarg;
+			gate_options.control = optarg;
 			break;
 		case 'g':
-			first_rule(optarg);
+			err = gate_first_rule(optarg);
+			if (err)
+				bad_usage("--gate '%s': %s", optarg, err);
 			early = true;
 			break;
+		case 'n':
+			no_gate = true;
+			break;
 		case 't':
-			opt.threads = number("--threads", optarg, 1, 256);
+			threads = number("--threads", optarg, 1, 256);
 			break;
 		case 'l':
-			opt.log_entries =
+			gate_options.log_entries =
 				number("--log-entries", optarg, 16, 1 << 24);
 			break;
 		case 'o':
@@ -342,8 +364,10 @@ int main(int argc, char **argv)
 	if (argc - optind != 1)
 		bad_usage(argc == optind ? "where to mount it?" :
 					   "one mount point at a time");
-	opt.mountpoint = realpath(argv[optind], NULL);
-	if (!opt.mountpoint)
+	if (no_gate && early)
+		bad_usage("--gate needs the gate: not with --no-gate");
+	gate_options.mountpoint = realpath(argv[optind], NULL);
+	if (!gate_options.mountpoint)
 		die(argv[optind]);
 
 	if (!foreground)
@@ -359,30 +383,31 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 
 	fuse_set_log_func(to_log);
-	log_init();
-	if (fs_init())
-		die(opt.source);
-	if (control_init())
-		die(opt.control);
+	if (nodes_init())
+		die(server.source);
+	gate_options.ready = ready;
+	inside_init(handle);
+	if (!no_gate && gate_init(&gate_options))
+		die(gate_options.control);
 	session = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), NULL);
 	if (!session) {
-		fputs("fuse-daemon: libfuse gives no session\n", stderr);
+		fputs("fuse-server: libfuse gives no session\n", stderr);
 		exit(1);
 	}
 	do_mount();
-	start(control_thread);
-	for (unsigned int i = 0; i < opt.threads; i++)
-		start(request_reader);
-	for (unsigned int i = 0; i < 4; i++)
-		start(request_releaser);
+	if (!no_gate)
+		gate_start();
+	for (unsigned int i = 0; i < threads; i++)
+		thread_start(serve, NULL);
 	if (early) /* a rule may keep INIT itself: do not wait for it */
 		ready();
 
 	while (sigwait(&set, &sig))
 		;
-	if (sig != SIGUSR1 && umount2(opt.mountpoint, MNT_DETACH))
-		fuse_log(FUSE_LOG_ERR, "unmounting %s: %s\n", opt.mountpoint,
-			 strerror(errno));
-	unlink(opt.control);
+	if (sig != SIGUSR1 && umount2(gate_options.mountpoint, MNT_DETACH))
+		fuse_log(FUSE_LOG_ERR, "unmounting %s: %s\n",
+			 gate_options.mountpoint, strerror(errno));
+	if (!no_gate)
+		unlink(gate_options.control);
 	_exit(0);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names of opcodes and errors, both ways. */
-#include "daemon.h"
+#define _GNU_SOURCE
+#include "message.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -81,42 +81,31 @@ int op_parse(const char *name)
 	return -1;
 }
 
-/* clang-format off */
-static const struct {
-	int err;
-	const char *name;
-} errors[] = {
-#define E(e) { e, #e }
-	E(EPERM), E(ENOENT), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(EBADF), E(EAGAIN),
-	E(ENOMEM), E(EACCES), E(EFAULT), E(EBUSY), E(EEXIST), E(EXDEV), E(ENODEV),
-	E(ENOTDIR), E(EISDIR), E(EINVAL), E(ENFILE), E(EMFILE), E(ETXTBSY), E(EFBIG),
-	E(ENOSPC), E(EROFS), E(EMLINK), E(EPIPE), E(ERANGE), E(EDEADLK),
-	E(ENAMETOOLONG), E(ENOSYS), E(ENOTEMPTY), E(ENODATA), E(EOVERFLOW),
-	E(EOPNOTSUPP), E(ENOTCONN), E(ETIMEDOUT), E(ESTALE), E(EDQUOT), E(ECONNABORTED),
-#undef E
-};
-/* clang-format on */
+/* the kernel takes 1 to 511 in a reply */
+#define ERRNO_END 512
 
 int errno_parse(const char *name)
 {
+	const char *known;
 	char *end;
 	long n;
 
-	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
-		if (!strcasecmp(errors[i].name, name))
-			return errors[i].err;
+	for (n = 1; n < ERRNO_END; n++) {
+		known = strerrorname_np(n);
+		if (known && !strcasecmp(known, name))
+			return n;
+	}
 	n = strtol(name, &end, 10);
-	/* the kernel takes 1 to 511 in a reply */
-	return *name && !*end && n > 0 && n < 512 ? n : -1;
+	return *name && !*end && n > 0 && n < ERRNO_END ? n : -1;
 }
 
 const char *errno_name(int err)
 {
 	static __thread char number[16];
+	const char *known = strerrorname_np(err);
 
-	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
-		if (errors[i].err == err)
-			return errors[i].name;
+	if (known)
+		return known;
 	snprintf(number, sizeof(number), "%d", err);
 	return number;
 }

@@ -1,70 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Rules: which requests, and what to do to them. Parsed here, from the words of a
- * command, so that every way in (socket, command line) gives the same messages.
- */
+/* See rules.h. */
 #define _GNU_SOURCE
-#include "daemon.h"
+#include "rules.h"
+#include "names.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct rule *rules, **rules_tail = &rules;
 static unsigned int last_id;
-
-const char *complain(const char *fmt, ...)
-{
-	static char message[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
-	va_end(ap);
-	return message;
-}
-
-int words_split(struct words *w, const char *text)
-{
-	size_t max = strlen(text) / 2 + 2;
-	char *save = NULL, *p;
-
-	w->nr = 0;
-	w->text = strdup(text);
-	w->word = calloc(max, sizeof(*w->word));
-	if (!w->text || !w->word)
-		abort();
-	for (p = strtok_r(w->text, " \t\r\n", &save); p;
-	     p = strtok_r(NULL, " \t\r\n", &save))
-		w->word[w->nr++] = p;
-	return w->nr;
-}
-
-void words_free(struct words *w)
-{
-	free(w->text);
-	free(w->word);
-}
-
-const char *number_parse(const char *text, uint64_t *n)
-{
-	char *end;
-
-	errno = 0;
-	*n = strtoull(text, &end, 0);
-	if (errno || end == text || *text == '-')
-		return complain("'%s' is no number", text);
-	if (*end == 'k' || *end == 'K')
-		*n <<= 10, end++;
-	else if (*end == 'm' || *end == 'M')
-		*n <<= 20, end++;
-	if (*end)
-		return complain("'%s' is no number (bytes may end in k or m)",
-				text);
-	return NULL;
-}
 
 /* ---- what to match ---- */
 
@@ -155,7 +100,27 @@ bool match_op(const struct match *m, const struct op *op)
 	    (op->off < 0 || (uint64_t)op->off > m->to ||
 	     (uint64_t)op->off + (op->size ? op->size : 1) <= m->from))
 		return false;
-	return !m->file || fs_is_path(op->nodeid, op->name, m->file);
+	return !m->file || names_match(op, m->file);
+}
+
+bool match_only_opcodes(const struct match *m)
+{
+	return !m->file && !m->nodeid && !m->unique && !m->pid && !m->range;
+}
+
+bool match_equal(const struct match *a, const struct match *b)
+{
+	return !memcmp(a->op, b->op, sizeof(a->op)) && a->nodeid == b->nodeid &&
+	       a->unique == b->unique && a->pid == b->pid &&
+	       a->range == b->range && a->from == b->from && a->to == b->to &&
+	       !a->file == !b->file && (!a->file || !strcmp(a->file, b->file));
+}
+
+void match_copy(struct match *to, const struct match *from)
+{
+	*to = *from;
+	if (from->file)
+		to->file = strdup(from->file);
 }
 
 void match_free(struct match *m)
@@ -190,20 +155,13 @@ bool rule_is_action(const char *word)
 	return action_parse(word) >= 0;
 }
 
-static bool one_of(const char *word, const char *const *list)
-{
-	while (*list && strcmp(*list, word))
-		list++;
-	return *list;
-}
-
 bool notify_kind(const char *word)
 {
 	static const char *const kinds[] = { "inval_inode", "inval_entry",
 					     "store",	    "retrieve",
 					     "delete",	    NULL };
 
-	return one_of(word, kinds);
+	return word_is_of(word, kinds);
 }
 
 /* What stands between the action and what it matches. */
@@ -213,7 +171,6 @@ static const char *parse_argument(struct rule *r, struct words *w, int *i)
 					     "fsync", "map",  "unlink", NULL };
 	const char *name = w->word[0], *arg = w->word[*i], *err;
 	uint64_t n;
-	char *end;
 
 	if (r->action == ACT_HOLD || r->action == ACT_TWICE ||
 	    r->action == ACT_DROP || r->action == ACT_DIE)
@@ -224,10 +181,7 @@ static const char *parse_argument(struct rule *r, struct words *w, int *i)
 	++*i;
 	switch (r->action) {
 	case ACT_DELAY:
-		r->seconds = strtod(arg, &end);
-		if (*end || end == arg || !(r->seconds >= 0))
-			return complain("'%s' is no number of seconds", arg);
-		return NULL;
+		return seconds_parse(arg, &r->seconds);
 	case ACT_FAIL:
 		r->err = errno_parse(arg);
 		if (r->err < 0)
@@ -244,7 +198,7 @@ static const char *parse_argument(struct rule *r, struct words *w, int *i)
 		r->kind = strdup(arg);
 		return NULL;
 	case ACT_REENTER:
-		if (!one_of(arg, verbs))
+		if (!word_is_of(arg, verbs))
 			return complain(
 				"'%s' is nothing to re-enter with: stat, open, read, write, "
 				"fsync, map or unlink",
@@ -333,15 +287,15 @@ const char *rule_add(struct words *w, const char *text, unsigned int *id)
 	return NULL;
 }
 
-struct rule *rule_next(struct request *rq, bool after)
+struct rule *rule_next(const struct op *op, unsigned int *last, bool after)
 {
 	struct rule *r;
 
 	for (r = rules; r; r = r->next) {
-		if (r->id <= rq->rule[after] || r->after != after ||
-		    !match_op(&r->match, &rq->op))
+		if (r->id <= *last || r->after != after ||
+		    !match_op(&r->match, op))
 			continue;
-		rq->rule[after] = r->id;
+		*last = r->id;
 		r->seen++;
 		if (r->nth && r->seen != r->nth)
 			continue;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* gate: one command for fuse-daemon, from the shell. */
+/* gate: one command for the gate, from the shell. */
 #include "gate.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 static const char usage[] =
 	"usage: gate [--control SOCKET] COMMAND...\n"
-	"Tells fuse-daemon what to do to requests, and shows what it has seen.\n"
+	"Tells the gate before a FUSE server what to do to requests, and shows what it has seen.\n"
 	"\n"
 	"  gate hold write file=a     keep every WRITE of file a\n"
 	"  gate wait write 3          return when three are held\n"
@@ -17,11 +17,11 @@ static const char usage[] =
 	"  gate release               answer them, hold no more\n"
 	"  gate fail EIO write        answer WRITEs with an error\n"
 	"  gate log last=20           the last requests and replies\n"
-	"  gate help                  all commands, from the daemon itself\n"
+	"  gate help                  all commands, from the gate itself\n"
 	"\n"
-	"  --control SOCKET           the daemon's socket (" GATE_SOCKET ")\n"
+	"  --control SOCKET           the gate's socket (" GATE_SOCKET ")\n"
 	"\n"
-	"Status: 0 done; 1 the daemon cannot; 2 wrong usage; 3 no daemon, or it died; 4 timed out.\n";
+	"Status: 0 done; 1 the gate cannot; 2 wrong usage; 3 no gate, or it died; 4 timed out.\n";
 
 static void print(const char *line, void *arg)
 {
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 	}
 	g = gate_connect(control);
 	if (!g) {
-		fprintf(stderr, "gate: no daemon at %s: %s\n", control,
+		fprintf(stderr, "gate: no gate at %s: %s\n", control,
 			strerror(errno));
 		return GATE_DEAD;
 	}

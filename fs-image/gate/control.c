@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The control socket: one thread, poll(2), no client can make another wait.
- *
- * A command is a line. The answer is any number of lines that begin with a blank,
- * then "OK [text]" or "E<status> <message>". "wait" and "log follow" answer when
- * the time has come; everything else at once.
- */
+/* See control.h. */
 #define _GNU_SOURCE
-#include "daemon.h"
-#include "../gate/gate.h"
+#include "control.h"
+#include "gate.h"
+#include "log.h"
+#include "misbehave.h"
+#include "names.h"
+#include "rules.h"
+#include "state.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,29 +42,31 @@ struct client {
 
 static struct client *clients;
 static int listen_fd = -1, wake_fd = -1;
+static const struct gate_options *options;
 
-void control_wake(void)
+static void wake(void)
 {
 	if (eventfd_write(wake_fd, 1))
 		abort();
 }
 
-void control_count(enum event ev, const struct op *op)
+/* state_lock held, as for all below: clients that wait hear of it. */
+static void count(enum event ev, const struct op *op)
 {
 	struct client *c;
-	bool wake = false;
+	bool some = false;
 
 	for (c = clients; c; c = c->next) {
 		if (c->state == FOLLOW) {
-			wake = true;
+			some = true;
 		} else if (c->state == WAIT_EVENT && c->event == ev &&
 			   match_op(&c->match, op)) {
 			c->have++;
-			wake = true;
+			some = true;
 		}
 	}
-	if (wake)
-		control_wake();
+	if (some)
+		wake();
 }
 
 /* ---- answers ---- */
@@ -119,7 +121,7 @@ static const char help[] =
 	"  garble BYTES        a reply with a payload of so many bytes, right or not\n"
 	"  twice               send the reply twice\n"
 	"  drop                never answer\n"
-	"  die                 the daemon is gone at once\n"
+	"  die                 the server is gone at once\n"
 	"  notify KIND         first send inval_inode, inval_entry, store, retrieve or delete,\n"
 	"                      from the thread that handles it (instead: and never answer)\n"
 	"  reenter VERB PATH   first stat, open, read, write, fsync, map (and load from it) or\n"
@@ -136,15 +138,16 @@ static const char help[] =
 	"wait [held] OPCODE [WHICH] [N] [timeout=SECONDS]   until N (1) such requests are held\n"
 	"wait seen|done|notified OPCODE ...   until N have arrived, or have been answered, or\n"
 	"                      notifications or re-entries for it are over, since 'reset'\n"
-	"held                  list what is kept\n"
+	"held                  where each request is that is under way; how many are kept\n"
 	"log [OPCODE] [WHICH] [last=N] [follow]\n"
 	"reset                 empty the log, set counters to 0\n"
 	"stats                 counters by opcode\n"
-	"count [seen|done|overlaps] OPCODE [WHICH]    one number, from the log; refused when\n"
-	"                      that has lost entries\n"
+	"count [seen|done|held|notified|overlaps] OPCODE [WHICH]    one number, since 'reset'; of\n"
+	"                      opcodes with WHICH, a counter runs from the first time it is asked\n"
+	"                      for, so that is refused when the log has lost entries by then\n"
 	"send KIND file=PATH|node=N [off=N] [size=BYTES]   a notification, out of any handler\n"
-	"ping                  is the daemon there?\n"
-	"quit                  unmount and end the daemon\n"
+	"ping                  is the gate there?\n"
+	"quit                  unmount and end the server\n"
 	"\n"
 	"Times are in seconds of the guest's clock. OPCODE is 'all', or of:\n";
 
@@ -179,18 +182,7 @@ static uint64_t count_held(const struct match *m)
 	uint64_t n = 0;
 
 	for (rq = requests.next; rq != &requests; rq = rq->next)
-		n += rq->keep == HELD && match_op(m, &rq->op);
-	return n;
-}
-
-static uint64_t count_log(const struct match *m, enum event ev)
-{
-	uint64_t seq = log_next(), n = 0;
-	struct entry *e;
-
-	while (seq-- && (e = log_get(seq)))
-		n += e->event == ev && (ev != EV_DONE || e->sent) &&
-		     match_op(m, &e->op);
+		n += rq->place == HELD && match_op(m, &rq->op);
 	return n;
 }
 
@@ -198,7 +190,7 @@ static uint64_t count_log(const struct match *m, enum event ev)
 static void answer_lost(struct client *c)
 {
 	answer(c, GATE_REFUSED,
-	       "the log is full, %llu entries are gone: 'reset' it, give fuse-daemon more --log-entries, or see 'stats'",
+	       "the log is full, %llu entries are gone, and nobody has asked for this number before: 'reset', then 'count' it once; from then on it is kept. Opcodes alone are always counted",
 	       (unsigned long long)log_lost());
 }
 
@@ -223,13 +215,19 @@ static bool event_word(const char *word, enum event *ev)
 	return false;
 }
 
+static enum tally tally_of(enum event ev)
+{
+	return ev == EV_DONE   ? TALLY_DONE :
+	       ev == EV_NOTIFY ? TALLY_NOTIFIED :
+				 TALLY_SEEN;
+}
+
 static void cmd_wait(struct client *c, struct words *w)
 {
 	const char *err = NULL;
 	double timeout = GATE_TIMEOUT;
 	uint64_t need = 1;
 	bool used;
-	char *end;
 	int i = 1;
 
 	memset(&c->match, 0, sizeof(c->match));
@@ -240,10 +238,7 @@ static void cmd_wait(struct client *c, struct words *w)
 		const char *word = w->word[i];
 
 		if (!strncmp(word, "timeout=", 8)) {
-			timeout = strtod(word + 8, &end);
-			if (*end || end == word + 8 || !(timeout >= 0))
-				err = complain("'%s' is no number of seconds",
-					       word + 8);
+			err = seconds_parse(word + 8, &timeout);
 			continue;
 		}
 		err = match_word(&c->match, word, &used);
@@ -260,8 +255,10 @@ static void cmd_wait(struct client *c, struct words *w)
 	c->need = need;
 	c->deadline = now() + timeout;
 	c->state = c->event == EV_HELD ? WAIT_HELD : WAIT_EVENT;
-	c->have = c->event == EV_HELD ? 0 : count_log(&c->match, c->event);
-	if (c->event != EV_HELD && c->have < c->need && log_lost()) {
+	c->have = 0;
+	if (c->event != EV_HELD &&
+	    !log_count(tally_of(c->event), &c->match, &c->have) &&
+	    c->have < c->need) {
 		c->state = NOTHING;
 		match_free(&c->match);
 		answer_lost(c);
@@ -310,7 +307,7 @@ static void cmd_release(struct client *c, struct words *w)
 		rule_remove_holds(&m);
 	for (rq = requests.next;
 	     rq != &requests && (!limit || released < limit); rq = rq->next) {
-		if ((rq->keep != HELD && rq->keep != DELAYED) ||
+		if ((rq->place != HELD && rq->place != DELAYED) ||
 		    !match_op(&m, &rq->op))
 			continue;
 		if (fail)
@@ -325,14 +322,50 @@ static void cmd_release(struct client *c, struct words *w)
 	answer(c, 0, "%llu", (unsigned long long)released);
 }
 
+/* In which of its threads does the server have it? */
+static void print_thread(FILE *out, const struct request *rq)
+{
+	pid_t thread = rq->thread;
+
+	if (options->transport->thread)
+		thread = options->transport->thread(rq->nr);
+	if (thread)
+		fprintf(out, " thread=%d", thread);
+	else if (!options->transport->thread)
+		fprintf(out, " (in no thread: the server answers later)");
+	else
+		fprintf(out, " thread unknown");
+}
+
+static void print_request(FILE *out, const struct request *rq)
+{
+	static const char *const where[] = {
+		[PASSING] = "gate",    [SERVER] = "server",   [HELD] = "held",
+		[DELAYED] = "delayed", [DROPPED] = "dropped",
+	};
+	char path[PATH_MAX];
+
+	fprintf(out, "%-8s", where[rq->place]);
+	op_print(out, &rq->op);
+	names_path(rq->op.nodeid, path, sizeof(path));
+	if (*path)
+		fprintf(out, " %s=%s", rq->op.name ? "in" : "file", path);
+	fprintf(out, " for=%.3fs%s%s", now() - rq->since,
+		rq->after ? " (done, reply kept)" : "",
+		rq->interrupted ? " (interrupted)" : "");
+	if (rq->place == SERVER)
+		print_thread(out, rq);
+	fputc('\n', out);
+}
+
+static bool is_kept(const struct request *rq)
+{
+	return rq->place != PASSING && rq->place != SERVER;
+}
+
 static void cmd_held(struct client *c)
 {
-	static const char *const how[] = {
-		[HELD] = "held",
-		[DELAYED] = "delayed",
-		[DROPPED] = "dropped",
-		[LOCK_WAIT] = "lock",
-	};
+	bool with_server = false;
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -340,14 +373,12 @@ static void cmd_held(struct client *c)
 	int n = 0;
 
 	for (rq = requests.next; rq != &requests; rq = rq->next) {
-		if (rq->keep == RUNNING)
-			continue;
-		fprintf(out, "%-8s", how[rq->keep]);
-		log_print_op(out, &rq->op);
-		fprintf(out, "%s%s\n", rq->after ? " (done, reply kept)" : "",
-			rq->interrupted ? " (interrupted)" : "");
-		n++;
+		with_server |= rq->place == SERVER;
+		n += is_kept(rq);
+		print_request(out, rq);
 	}
+	if (with_server && options->transport->explain)
+		options->transport->explain(out);
 	fclose(out);
 	put_lines(c, text);
 	free(text);
@@ -419,9 +450,8 @@ static void cmd_count(struct client *c, struct words *w)
 	struct match m = { 0 };
 	enum event ev = EV_SEEN;
 	const char *err = NULL;
-	bool used, overlaps = false;
-	uint64_t n = 0, seq = log_next();
-	struct entry *e;
+	bool used, overlaps = false, known = true;
+	uint64_t n = 0;
 	int i = 1;
 
 	if (w->nr > 1 && !strcmp(w->word[1], "overlaps"))
@@ -437,21 +467,17 @@ static void cmd_count(struct client *c, struct words *w)
 	}
 	if (!err && !match_opcode_named(&m))
 		err = "'count' needs an opcode, or 'all'";
-	if (err) {
+	if (!err && ev == EV_HELD)
+		n = count_held(&m);
+	else if (!err)
+		known = log_count(overlaps ? TALLY_OVERLAPS : tally_of(ev), &m,
+				  &n);
+	if (err)
 		answer(c, GATE_USAGE, "%s", err);
-	} else if ((overlaps || ev != EV_HELD) && log_lost()) {
+	else if (!known)
 		answer_lost(c);
-	} else {
-		if (overlaps) {
-			while (seq-- && (e = log_get(seq)))
-				n += e->overlap && match_op(&m, &e->op);
-		} else if (ev == EV_HELD) {
-			n = count_held(&m);
-		} else {
-			n = count_log(&m, ev);
-		}
+	else
 		answer(c, 0, "%llu", (unsigned long long)n);
-	}
 	match_free(&m);
 }
 
@@ -459,6 +485,7 @@ static void cmd_send(struct client *c, struct words *w)
 {
 	uint64_t node = 0, off = 0, size = 4096;
 	const char *err = NULL;
+	struct op op;
 
 	if (w->nr < 2 || !notify_kind(w->word[1]))
 		err = "'send' needs inval_inode, inval_entry, store, retrieve or delete";
@@ -466,7 +493,7 @@ static void cmd_send(struct client *c, struct words *w)
 		const char *word = w->word[i];
 
 		if (!strncmp(word, "file=", 5)) {
-			node = fs_nodeid(word + 5);
+			node = names_node(word + 5);
 			if (!node)
 				err = complain(
 					"the kernel has not looked up '%s'",
@@ -489,7 +516,8 @@ static void cmd_send(struct client *c, struct words *w)
 		answer(c, GATE_USAGE, "%s", err);
 		return;
 	}
-	notify_queue(w->word[1], node, off, size);
+	op = (struct op){ .nodeid = node, .off = off, .size = size };
+	notify_start(w->word[1], &op);
 	answer(c, 0, "");
 }
 
@@ -512,6 +540,17 @@ static void cmd_remove(struct client *c, struct words *w)
 		       (unsigned long long)id);
 	else
 		answer(c, 0, "%d", n);
+}
+
+static void cmd_stats(FILE *out)
+{
+	unsigned long kept[OP_MAX] = { 0 };
+	struct request *rq;
+
+	for (rq = requests.next; rq != &requests; rq = rq->next)
+		if (is_kept(rq) && rq->op.opcode < OP_MAX)
+			kept[rq->op.opcode]++;
+	log_stats(out, kept);
 }
 
 static void command(struct client *c, const char *line)
@@ -551,7 +590,7 @@ static void command(struct client *c, const char *line)
 		if (*w.word[0] == 'r')
 			rule_print(out);
 		else
-			log_stats(out);
+			cmd_stats(out);
 		fclose(out);
 		put_lines(c, text);
 		free(text);
@@ -694,7 +733,7 @@ static int next_timeout(void)
 	return ms < 0 ? 0 : ms > 1e9 ? 1000000000 : ms;
 }
 
-void *control_thread(void *unused)
+static void *control_thread(void *unused)
 {
 	struct pollfd *fds = NULL;
 	struct client *c, *next;
@@ -702,7 +741,7 @@ void *control_thread(void *unused)
 	int n, timeout;
 
 	for (;;) {
-		pthread_mutex_lock(&lock);
+		pthread_mutex_lock(&state_lock);
 		for (n = 2, c = clients; c; c = c->next)
 			n++;
 		fds = realloc(fds, n * sizeof(*fds));
@@ -716,11 +755,11 @@ void *control_thread(void *unused)
 				.events = POLLIN | (c->out_len ? POLLOUT : 0),
 			};
 		timeout = next_timeout();
-		pthread_mutex_unlock(&lock);
+		pthread_mutex_unlock(&state_lock);
 
 		poll(fds, n, timeout);
 
-		pthread_mutex_lock(&lock);
+		pthread_mutex_lock(&state_lock);
 		if (fds[1].revents)
 			eventfd_read(wake_fd, &value);
 		request_run_due();
@@ -739,30 +778,38 @@ void *control_thread(void *unused)
 		}
 		if (fds[0].revents)
 			client_new();
-		pthread_mutex_unlock(&lock);
+		pthread_mutex_unlock(&state_lock);
 	}
 	return unused;
 }
 
-int control_init(void)
+void control_start(void)
+{
+	thread_start(control_thread, NULL);
+}
+
+int control_init(const struct gate_options *o)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
-	if (strlen(opt.control) >= sizeof(addr.sun_path)) {
+	options = o;
+	if (strlen(o->control) >= sizeof(addr.sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(addr.sun_path, opt.control);
+	strcpy(addr.sun_path, o->control);
+	log_watcher = count;
+	requests_watcher = wake;
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (wake_fd < 0 || listen_fd < 0)
 		return -1;
-	/* a socket that nobody listens to is left from a daemon that died */
+	/* a socket that nobody listens to is left from a gate that died */
 	if (!connect(listen_fd, (struct sockaddr *)&addr, sizeof(addr))) {
 		errno = EADDRINUSE;
 		return -1;
 	}
-	unlink(opt.control);
+	unlink(o->control);
 	return bind(listen_fd, (struct sockaddr *)&addr, sizeof(addr)) ||
 			       listen(listen_fd, 64) ?
 		       -1 :

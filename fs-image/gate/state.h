@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the whole gate shares: one lock, one clock. */
+#ifndef STATE_H
+#define STATE_H
+
+#include <pthread.h>
+
+/* Over requests, rules, names, the log and clients. Never held while something waits. */
+extern pthread_mutex_t state_lock;
+
+double now(void); /* seconds, CLOCK_MONOTONIC */
+
+/* A detached thread; no return if there can be none. */
+void thread_start(void *(*fn)(void *arg), void *arg);
+
+#endif
