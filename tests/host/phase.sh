@@ -27,18 +27,20 @@ is "$(wc -l <"$scratch/out")" 1 '... on one line'
 grep '^  slow' "$scratch/lines" | tail -n 1 >"$scratch/last"
 like "$scratch/last" ' [0-9]+\.[0-9] s$' '... and the time is what stays'
 
+# killed, on a terminal that stays
+script -qec "uml/phase killed something '$log' sleep 60; sleep 60" /dev/null >/dev/null 2>&1 &
+script=$!
 # shellcheck disable=SC2317 # called by await
-clocks() { pgrep -f "syscall 157.* $phase " >/dev/null; }
-uml/phase killed something "$log" sleep 20 2>/dev/null &
-phase=$!
-await clocks
+begun() { phase=$(pgrep -f "^/bin/sh uml/phase killed something $log") && clocks; }
+# shellcheck disable=SC2317
+clocks() { pgrep -f "syscall 157.* $phase killed " >/dev/null; }
+await begun
 ok $? 'a phase has a clock'
-sleeper=$(pgrep -P $phase -x sleep)
-kill -9 $phase
-wait $phase 2>/dev/null
+sleeper=$(pgrep -P "$phase" -x sleep)
+kill -9 "$phase"
 # shellcheck disable=SC2317
 gone() { ! clocks; }
 await gone
 ok $? '... that ends with it when it is killed'
-kill "$sleeper" 2>/dev/null
+kill "$sleeper" $script 2>/dev/null
 done_testing
