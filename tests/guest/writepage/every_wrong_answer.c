@@ -16,7 +16,8 @@ static const struct {
 } answer[] = {
 	{ "fail EIO write times=1", EIO, EIO },
 	{ "fail ENOSPC write times=1", ENOSPC, ENOSPC },
-	{ "fail EINTR write times=1", EINTR, EINTR },
+	{ "fail EINTR write times=1", EIO, EINTR },
+	{ "fail EAGAIN write times=1", EIO, EAGAIN },
 	{ "short 0 write times=1", EIO, 0 },
 	{ "short 100 write times=1", EIO, 0 },
 	{ "short 4097 write times=1", EIO, 0 },
