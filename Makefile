@@ -41,6 +41,15 @@ tour: ready ## three walks through page writeback in gdb; PART=2 takes one
 	@uml/gdb/tour $(LINUX) $(IMAGE) $(PART)
 .PHONY: tour
 
+# CMD, PID, KEEP, CORE, CURE, STACKS, RUN, MEM
+why: ready ## why a guest hangs: the newest one, PID=; CMD='...' runs that until it hangs, and tries what ends it
+	@uml/gdb/why $(LINUX) $(IMAGE)
+.PHONY: why
+
+open: ## RUN=<folder>: gdb on a hang that KEEP=<folder> of make why has kept
+	@uml/gdb/open '$(RUN)' $(LINUX)
+.PHONY: open
+
 console: ## the terminal of the guest that make gdb runs; Ctrl-] leaves
 	@uml/console
 .PHONY: console

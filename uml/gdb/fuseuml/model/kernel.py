@@ -267,6 +267,11 @@ def jiffies():
     return int(gdb.parse_and_eval("(unsigned long)jiffies_64"))
 
 
+def uptime():
+    """Seconds since boot, of the guest's clock."""
+    return (jiffies() - ((1 << 32) - 300 * hz())) / hz()
+
+
 def hz():
     """Ticks a second: from the length of one."""
     try:

@@ -222,7 +222,7 @@ def frames(task):
     frame = gdb.newest_frame()
     sleeping = _unwinder.registers is not None
     if sleeping:
-        frame = frame.older()
+        frame = _outer(frame).older()
     if int(task["pid"]) in parked.by_pid:
         while frame is not None and not parked.registers_at(frame.pc()):
             frame = frame.older()
@@ -235,6 +235,13 @@ def frames(task):
             frame = frame.older()
         except gdb.error:
             return
+
+
+def _outer(frame):
+    """The real frame of a function that is inlined."""
+    while frame.type() == gdb.INLINE_FRAME:
+        frame = frame.older()
+    return frame
 
 
 def functions(task):
@@ -259,6 +266,7 @@ def stack_of(task, full=False):
     """Backtrace text of one task: what gdb prints, without the way into the scheduler."""
     with looking_at(task):
         sleeping = _unwinder.registers is not None
+        real = _outer(gdb.newest_frame()).level() if sleeping else -1
         out = gdb.execute(
             "with width 0 -- with confirm off -- backtrace" + (" -full" if full else ""),
             to_string=True,
@@ -268,7 +276,7 @@ def stack_of(task, full=False):
         found = re.match(r"#(\d+) +(?:0x[0-9a-f]+ in )?(\S+)", line)
         if found:
             keep = found.group(2) != "??" and not (
-                sleeping and (found.group(1) == "0" or found.group(2) in SCHEDULER)
+                sleeping and (int(found.group(1)) <= real or found.group(2) in SCHEDULER)
             )
         elif not line.startswith(" ") and "Backtrace stopped" in line:
             continue

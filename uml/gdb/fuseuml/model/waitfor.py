@@ -340,7 +340,7 @@ class Graph:
         known = self.nodes.get(("server", number))
         if known:
             return known
-        openers = self._openers().get(int(fc.address), [])
+        openers = self.openers(fc)
         names = {int(t["tgid"]): tasks.name(t) for t in reversed(openers)}
         text = "the server of connection %d" % number
         text += "".join(", %s (pid %d)" % (name, pid) for pid, name in sorted(names.items()))
@@ -393,6 +393,10 @@ class Graph:
             queued = self.queued.get(int(task.address))
             return not (queued and queued[0].kind == "idle")
         return False
+
+    def openers(self, fc):
+        """The tasks that have a connection's device open."""
+        return (self._try(self._openers) or {}).get(int(fc.address), [])
 
     @functools.lru_cache(None)
     def _openers(self):
@@ -487,17 +491,17 @@ class Graph:
         elif int(fi["writectr"]) < 0:
             block = self.node(
                 "nowrite", ("block", int(fi.address)),
-                "FUSE_NOWRITE of %s, the block of its WRITEs," % fuse.describe(fi),
+                "FUSE_NOWRITE of %s" % fuse.describe(fi),
             )  # fmt: skip
-            self.link(node, block, "which is not sent before there is an end to")
+            self.link(node, block, "which is not sent before the end of")
             if not block.edges:
                 owner = fuse.rwsem_owner(fi["inode"]["i_rwsem"])
                 if owner is not None:
-                    self.link(block, self.task(owner), "which has been set, with the inode lock held, by")
+                    self.link(block, self.task(owner), "set, with the inode lock held, by")
                 else:
                     self.link(
                         block, self.unknown("unknown: nobody holds the inode lock for writing"),
-                        "which has been set by",
+                        "set by",
                     )  # fmt: skip
         elif wp.state == "being built":
             holder = self._stack_holder(("fuse_writepages", "fuse_writepages_fill", "write_cache_pages"))
@@ -565,11 +569,13 @@ class Graph:
             return node
         if last is None:
             last = 1 << 60
+        over = [w for w in fuse.writepages(fi) or [] if w.last >= first and w.first <= last]
+        if len(over) == 1:
+            return self.page_write(fi, over[0])
         text = "the WRITE of page %d of %s to end" % (first, fuse.describe(fi))
         if last != first:
             text = "WRITEs of pages from %d of %s to end" % (first, fuse.describe(fi))
         node = self.node("page write", (int(fi.address), first, last), text)
-        over = [w for w in fuse.writepages(fi) or [] if w.last >= first and w.first <= last]
         if over:
             self._writes(node, fi, over)
         else:

@@ -4,10 +4,10 @@ import os
 
 import gdb
 
-from ..commands import bdi, breaks, fuse, help, pages, park, printers, tasks, watch, why
+from ..commands import bdi, breaks, fuse, help, keep, pages, park, printers, tasks, watch, why
 from ..model import interrupts
 from ..model import tasks as model_tasks
-from . import session, tour
+from . import hang, session, tour
 
 # What UML uses itself: page faults, timer, I/O and consoles
 SIGNALS = ("SIGSEGV", "SIGALRM", "SIGVTALRM", "SIGIO", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCHLD")
@@ -72,6 +72,7 @@ def start():
         park.UmlPark,
         park.UmlResume,
         why.FuseWhy,
+        keep.FuseKeep,
         help.FuseHelp,
         help.UmlLx,
     ):
@@ -79,3 +80,5 @@ def start():
     session.main()
     if os.environ.get("FUSE_UML") == "tour":
         tour.main()
+    if os.environ.get("FUSE_UML") == "hang":
+        hang.main()

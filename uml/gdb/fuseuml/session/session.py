@@ -187,7 +187,7 @@ def main():
         gdb.prompt_hook = lambda _: "(fuse-uml) "
         greet(True)
         show_console()
-    if mode in ("start", "tour"):
+    if mode in ("start", "tour", "hang"):
         gdb.events.gdb_exiting.connect(end_group)
     if mode != "start":
         return
