@@ -6,12 +6,14 @@
  *
  *	open:PAGES	create FILE if need be, at least so many pages long, map it shared
  *	store:N[-M]	store one byte to page N (to pages N to M) through the mapping
+ *	fill:N[-M]	store to every byte of them, behind the end of the file, too
  *	load:N[-M]	load from them
  *	pwrite:N[-M]	write one byte to each with pwrite(2)
  *	kick		start writeback, wait for nothing (sync_file_range)
  *	fsync		fsync(2)
  *	msync		msync(2), MS_SYNC
  *	truncate:BYTES	ftruncate(2)
+ *	punch:N[-M]	make a hole of them (fallocate)
  *	sleep:SECONDS	of the guest's clock
  *	flags:PAGES	print the page flags of so many pages of the mapping, one character each,
  *			by /proc/kpageflags: L locked, D dirty, ? not uptodate, . none of them,
@@ -32,8 +34,8 @@
 
 static const char usage[] =
 	"usage: act FILE VERB...\n"
-	"Verbs: open:PAGES store:N[-M] load:N[-M] pwrite:N[-M] kick fsync msync truncate:BYTES\n"
-	"       sleep:SECONDS flags:PAGES close; open comes first.\n";
+	"Verbs: open:PAGES store:N[-M] fill:N[-M] load:N[-M] pwrite:N[-M] kick fsync msync\n"
+	"       truncate:BYTES punch:N[-M] sleep:SECONDS flags:PAGES close; open comes first.\n";
 
 static struct {
 	const char *path;
@@ -67,7 +69,8 @@ static int for_pages(const char *verb, long from, long to)
 {
 	volatile char sink;
 
-	if (from < 0 || to < from || to >= file.pages) {
+	if (from < 0 || to < from ||
+	    (to >= file.pages && strcmp(verb, "pwrite"))) {
 		errno = ERANGE;
 		return -1;
 	}
@@ -80,6 +83,8 @@ static int for_pages(const char *verb, long from, long to)
 
 		if (!strcmp(verb, "store"))
 			*byte = 'a' + n % 26;
+		else if (!strcmp(verb, "fill"))
+			memset(byte, 'a' + n % 26, file.size);
 		else if (!strcmp(verb, "load"))
 			sink = *byte, (void)sink;
 		else if (pwrite(file.fd, "w", 1, n * file.size) != 1)
@@ -147,8 +152,8 @@ static int run(const char *verb, long from, long to)
 		errno = EBADF;
 		return -1;
 	}
-	if (!strcmp(verb, "store") || !strcmp(verb, "load") ||
-	    !strcmp(verb, "pwrite"))
+	if (!strcmp(verb, "store") || !strcmp(verb, "fill") ||
+	    !strcmp(verb, "load") || !strcmp(verb, "pwrite"))
 		return for_pages(verb, from, to);
 	if (!strcmp(verb, "flags"))
 		return print_flags(from);
@@ -162,6 +167,10 @@ static int run(const char *verb, long from, long to)
 			       msync(file.map, file.pages * file.size, MS_SYNC);
 	if (!strcmp(verb, "truncate"))
 		return ftruncate(file.fd, from);
+	if (!strcmp(verb, "punch"))
+		return fallocate(
+			file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			from * file.size, (to - from + 1) * file.size);
 	if (!strcmp(verb, "close"))
 		return close_file();
 	fprintf(stderr, "act: unknown verb %s\n%s", verb, usage);
