@@ -10,7 +10,7 @@ gate-client := fs-image/gate/client.c fs-image/gate/gate.c
 gate-core   := $(filter-out $(gate-client) fs-image/gate/inside.c,$(wildcard fs-image/gate/*.c))
 
 init_SRC        := fs-image/init.c
-act_SRC         := fs-image/act.c
+act_SRC         := $(wildcard fs-image/act/*.c)
 gate_SRC        := $(gate-client)
 fuse-server_SRC := fs-image/fuse-server.c $(wildcard fs-image/server/*.c) $(gate-core) fs-image/gate/inside.c
 PROGRAMS        += init act gate fuse-server

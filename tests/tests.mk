@@ -14,13 +14,13 @@ all-tests   := $(guest-tests) $(host-tests)
 chosen      := $(if $(T),$(shell tests/choose $(foreach t,$(subst ','\'',$(T)),'$(t)')),$(all-tests))
 
 TESTS     := $(OUT)/tests
-test-libs := $(wildcard tests/lib/*.c) fs-image/gate/gate.c
+test-libs := $(wildcard tests/lib/*.c) fs-image/gate/gate.c fs-image/act/proc.c fs-image/act/verbs.c
 binaries  := $(patsubst tests/guest/%.c,$(TESTS)/%,$(filter tests/guest/%,$(chosen)))
 
 # The harness is the one of the kernel tree that is tested. -O0: it comes back by longjmp()
 # to a function whose locals have changed since; optimized, a failed assertion would leave
 # the mount to the next scenario
-TEST_CFLAGS := -static -O0 -g -Wall -Wextra -I$(SRC)/tools/testing/selftests -Itests/lib -Ifs-image/gate
+TEST_CFLAGS := -static -O0 -g -Wall -Wextra -I$(SRC)/tools/testing/selftests -Itests/lib -Ifs-image/gate -Ifs-image/act
 
 test-headers := $(headers) $(wildcard tests/lib/*.h)
 test-objects := $(patsubst %.c,$(TESTS)/lib/%.o,$(notdir $(test-libs)))
@@ -29,9 +29,13 @@ $(TESTS)/lib/%.o: tests/lib/%.c $(test-headers)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -c -o $@ $<
 
-$(TESTS)/lib/gate.o: fs-image/gate/gate.c $(test-headers)
-	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -c -o $@ $<
+define borrowed
+$(TESTS)/lib/$(notdir $(1:.c=.o)): $(1) $(test-headers)
+	@mkdir -p $$(@D)
+	$(CC) $(TEST_CFLAGS) -c -o $$@ $$<
+
+endef
+$(foreach file,$(filter fs-image/%,$(test-libs)),$(eval $(call borrowed,$(file))))
 
 $(TESTS)/%: tests/guest/%.c $(test-objects) $(test-headers)
 	@mkdir -p $(@D)
@@ -68,7 +72,7 @@ test-deps:
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) $(TEST_PACKAGES)
 .PHONY: test-deps
 
-table: ## the guest tests with their results on the three kernels, for the README
+table: ## the list of scenarios in tests/README.md, from the last run on each kernel
 	@tests/table patched stock before
 .PHONY: table
 

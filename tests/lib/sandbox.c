@@ -69,54 +69,6 @@ int kernel(void)
 
 /* ---- small files of the kernel ---- */
 
-static ssize_t read_text(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n, len = 0;
-
-	buf[0] = 0;
-	if (fd < 0)
-		return -1;
-	while ((n = read(fd, buf + len, size - 1 - len)) > 0)
-		len += n;
-	buf[len] = 0;
-	close(fd);
-	return len;
-}
-
-int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = errno;
-	close(fd);
-	return err;
-}
-
-/* The number behind @name at the beginning of a line. */
-static long field(const char *text, const char *name)
-{
-	size_t len = strlen(name);
-	const char *p;
-
-	for (p = text; (p = strstr(p, name)) != NULL; p += len)
-		if ((p == text || p[-1] == '\n') &&
-		    (p[len] == ' ' || p[len] == ':'))
-			return strtol(p + len + 1, NULL, 10);
-	return -1;
-}
-
-long vmstat(const char *name)
-{
-	static char text[16384];
-
-	read_text("/proc/vmstat", text, sizeof(text));
-	return field(text, name);
-}
-
 long bdi_stat(const char *name)
 {
 	char path[80], text[2048];

@@ -15,11 +15,12 @@
 #include <sys/types.h>
 
 #include "gate.h"
+#include "proc.h"
+#include "verbs.h"
 
 #define MOUNT "/mnt/fuse"
 #define SERVER "/srv/fuse"
 #define MEMORY_GROUP "/sys/fs/cgroup/scenario"
-#define PAGE 4096
 
 /*
  * How long anything may take that must not take for ever, in seconds of the guest's
@@ -40,56 +41,7 @@ enum { STOCK, BEFORE, PATCHED };
  */
 int kernel(void);
 
-/* ---- users ---- */
-
-/*
- * What a user can do; arguments in the order of the system call, files by the number
- * that open_file() gave. Each returns what the system call does, or -errno.
- */
-enum action {
-	CLOSE, /* fd */
-	READ, /* fd, offset: the byte there, -ENODATA past EOF */
-	READ_COUNT, /* fd, offset, length: how many bytes there are not 0 */
-	WRITE, /* fd, offset, length, byte */
-	TRUNCATE, /* fd, size */
-	FALLOCATE, /* fd, mode, offset, length */
-	FSYNC, /* fd */
-	FDATASYNC, /* fd */
-	SYNC, /* sync(2) */
-	SYNCFS, /* fd */
-	KICK, /* fd: start writing back, wait for nothing */
-	MAP, /* fd, length: shared, writable, instead of the last */
-	UNMAP,
-	NO_READAHEAD, /* of the mapping: each fault reads one page */
-	STORE, /* offset in the mapping, byte */
-	STORE_RANGE, /* offset, length, byte: every byte of it */
-	STORE_PAGES, /* first page, number, byte: the first byte of each page */
-	STORE_EVERY, /* first page, number, byte, step: each step-th page */
-	LOAD, /* offset in the mapping: the byte there */
-	LOAD_COUNT, /* offset, length: how many bytes there are not 0 */
-	WRITE_FROM_MAP, /* fd, offset, length, offset in the mapping: write(2) from there */
-	CHMOD, /* fd, mode */
-	MSYNC, /* offset, length */
-	AIO_READ, /* fd, offset, length: into the mapping; 0 once submitted */
-	AIO_WAIT, /* the result of that */
-	COPY_RANGE, /* fd in, offset in, fd out, offset out, length */
-	PUNCH, /* fd, offset, length */
-	SIZE, /* fd: by fstat(2) */
-	DROP_CACHES,
-	COMPACT, /* compact all memory */
-	RECLAIM, /* kB: from the memory group, as memory pressure would */
-	PAGE_FLAGS, /* offset in the mapping: that page's bits in /proc/kpageflags */
-	FAIL_NTH, /* n: in the next action, the n-th allocation fails */
-	FAILED, /* did it? 0: there were less than n */
-	UMOUNT_FORCE, /* umount2(MNT_FORCE) the mount */
-	CALL, /* a call_fn of the test's own, and what it is given */
-};
-
-/*
- * An action that is not in the list, for one test. @map is the user's mapping or NULL.
- * Returns a result, or -errno.
- */
-typedef long call_fn(char *map, const long arg[4]);
+/* ---- users: verbs.h says what they can do ---- */
 
 struct user;
 
@@ -107,10 +59,10 @@ pid_t user_pid(const struct user *u);
  * returns -ETIME: the user hangs, user_where() says in what. A user that was killed
  * gives -EOWNERDEAD.
  */
-void begin_args(struct user *u, enum action what, const long arg[5]);
-#define begin(u, what, ...) begin_args(u, what, (const long[5]){ __VA_ARGS__ })
+void begin_args(struct user *u, enum verb verb, const long arg[5]);
+#define begin(u, verb, ...) begin_args(u, verb, (const long[5]){ __VA_ARGS__ })
 long finish(struct user *u);
-#define do_(u, what, ...) (begin(u, what, ##__VA_ARGS__), finish(u))
+#define do_(u, verb, ...) (begin(u, verb, ##__VA_ARGS__), finish(u))
 long user_result(const struct user *u); /* what finish() gave last */
 
 /* @name is below the mount. Mode 0644 with O_CREAT. */
@@ -171,9 +123,6 @@ int server_file(const char *name, size_t size, int byte);
 
 /* ---- the kernel's own view ---- */
 
-/* A counter of /proc/vmstat, -1: no such. */
-long vmstat(const char *name);
-
 /* A line of the mount's bdi in debugfs, in kB ("BdiWriteback"); -1: no such. */
 long bdi_stat(const char *name);
 int bdi_set(const char *knob, const char *value); /* errno */
@@ -190,9 +139,6 @@ int abort_connection(void);
  */
 int memory_group(pid_t pid);
 long memory_stat(const char *name); /* of that group; -1: no such */
-
-/* Write to a small file of the kernel's that is there. errno. */
-int write_text(const char *path, const char *text);
 
 /*
  * Let FAIL_NTH reach allocations of every kind. False: a kernel without fault

@@ -15,35 +15,22 @@
  * Time in the guest must be the host's (uml/run --wall-clock).
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "gate.h"
+#include "proc.h"
+#include "verbs.h"
 
 #define ROUNDS 4
 
 static volatile bool done;
-
-static long vmstat(const char *name)
-{
-	FILE *f = fopen("/proc/vmstat", "r");
-	char key[64];
-	long value;
-
-	if (!f)
-		err(1, "/proc/vmstat");
-	while (fscanf(f, "%63s %ld", key, &value) == 2)
-		if (!strcmp(key, name))
-			break;
-	fclose(f);
-	return value;
-}
 
 static void *sample(void *peak)
 {
@@ -70,35 +57,40 @@ static long busy(void)
 	return user + nice + system + irq + softirq;
 }
 
+static struct actor actor;
+
+static long must(const char *what, enum verb verb, long a, long b, long c)
+{
+	long n = do_verb(&actor, verb, "/mnt/fuse/mmap-store",
+			 (const long[5]){ a, b, c });
+
+	if (n < 0)
+		errx(1, "%s: %s", what, strerror(-n));
+	return n;
+}
+
 int main(int argc, char **argv)
 {
-	long page = sysconf(_SC_PAGESIZE), peak = 0, start, writes;
+	long peak = 0, start, writes, size;
 	struct gate *server = gate_connect(NULL);
-	size_t size;
 	pthread_t sampler;
 	const char *line;
-	char *map;
 	int fd;
 
 	if (argc != 2 || !(size = strtoul(argv[1], NULL, 0) << 20))
 		errx(2, "usage: mmap-store MIB");
 	if (!server)
 		err(1, "no server");
-	fd = open("/mnt/fuse/mmap-store", O_RDWR | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || ftruncate(fd, size))
-		err(1, "/mnt/fuse/mmap-store");
-	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		err(1, "mmap");
+	fd = must("open", OPEN_FILE, O_RDWR | O_CREAT | O_TRUNC, 0, 0);
+	must("ftruncate", TRUNCATE, fd, size, 0);
+	must("mmap", MAP, fd, size, 0);
 	if (pthread_create(&sampler, NULL, sample, &peak))
 		errx(1, "pthread_create");
 
 	start = busy();
 	for (int round = 0; round < ROUNDS; round++) {
-		for (size_t at = 0; at < size; at += page)
-			map[at] = 'a' + round;
-		if (fsync(fd))
-			err(1, "fsync");
+		must("store", STORE_PAGES, 0, size / PAGE, 'a' + round);
+		must("fsync", FSYNC, fd, 0, 0);
 	}
 	done = true;
 	pthread_join(sampler, NULL);
@@ -109,7 +101,7 @@ int main(int argc, char **argv)
 	if (!line || sscanf(line, " WRITE %ld", &writes) != 1)
 		errx(1, "no WRITE in\n%s", gate_output(server));
 	printf("writes %ld\npages_per_write %.1f\npeak_temp %ld\ncpu_seconds %.2f\n",
-	       writes, (double)ROUNDS * size / page / writes, peak,
+	       writes, (double)ROUNDS * size / PAGE / writes, peak,
 	       (busy() - start) / 100.0);
 	return 0;
 }

@@ -24,6 +24,7 @@ SCENARIO(close_writes_back)
 	EXPECT_RESULT(0, u);
 	EXPECT_EQ('a', server_byte("f", 0));
 	EXPECT_EQ(1, GATE_NUMBER("count seen flush"));
+	outcome("close waits");
 }
 
 SCENARIO(close_of_another_descriptor)
@@ -59,6 +60,7 @@ SCENARIO(munmap_writes_back)
 	DO(u, UNMAP);
 	GATE("wait done write timeout=1");
 	EXPECT_EQ('a', server_byte("f", 0));
+	outcome("munmap writes back");
 }
 
 TEST_HARNESS_MAIN

@@ -59,6 +59,7 @@ SCENARIO(bystander_closes_first)
 	EXPECT_DO(stock ? -EAGAIN : 0, w, CALL, (long)lock, w_fd);
 	/* the one who stored is told, unless the other one was */
 	EXPECT_DO(stock ? 0 : -EIO, v, CLOSE, v_fd);
+	outcome(kernel() == STOCK ? "the lock stays" : "the lock goes");
 }
 
 /* The error comes with the WRITE that close itself sends: FLUSH follows all the same. */

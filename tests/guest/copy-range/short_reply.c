@@ -42,6 +42,7 @@ SCENARIO(short_reply)
 	EXPECT_EQ(0, GATE_NUMBER("count seen read"));
 	EXPECT_DO('f', u, READ, to, 0);
 	EXPECT_EQ('t', server_byte("to", PAGE));
+	outcome("told as it is");
 }
 
 TEST_HARNESS_MAIN

@@ -22,6 +22,7 @@ SCENARIO(dirty_source)
 	EXPECT_DO(2 * PAGE, u, COPY_RANGE, from, 0, to, 0, 2 * PAGE);
 	EXPECT_EQ('a', server_byte("to", PAGE));
 	EXPECT_DO('a', u, READ, to, PAGE);
+	outcome("newest data copied");
 }
 
 SCENARIO(source_in_flight)
@@ -102,6 +103,8 @@ SCENARIO(store_during_the_copy)
 	EXPECT_EQ('f', server_byte("to", 99));
 	EXPECT_EQ(kernel() == PATCHED ? 's' : 0, server_byte("to", 200));
 	EXPECT_DO(kernel() == PATCHED ? 's' : 0, u, LOAD, 200);
+	outcome(kernel() == STOCK ? "a store meanwhile is lost" :
+				    "a store meanwhile waits");
 }
 
 TEST_HARNESS_MAIN

@@ -28,6 +28,7 @@ SCENARIO(the_tail_reads_as_zeros)
 			DO(u, FALLOCATE, fd, 0, 0, 2 * PAGE);
 		EXPECT_DO(0, u, LOAD_COUNT, EOF_AT, PAGE - EOF_AT);
 	}
+	outcome("zeros");
 }
 
 TEST_HARNESS_MAIN

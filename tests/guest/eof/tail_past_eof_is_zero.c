@@ -54,6 +54,7 @@ SCENARIO(extended_by_fallocate)
 	store_past_eof(u, fd);
 	DO(u, FALLOCATE, fd, 0, 0, 2 * PAGE);
 	expect_zeros(u, fd);
+	outcome("zeros");
 }
 
 TEST_HARNESS_MAIN

@@ -42,6 +42,7 @@ SCENARIO(read)
 			EXPECT_DO(server_byte("f", at), u, READ, fd, at);
 		DO(v, DROP_CACHES);
 	}
+	outcome("file and copy agree");
 }
 
 SCENARIO(mapping)

@@ -34,6 +34,7 @@ SCENARIO(write_in_flight)
 	EXPECT_EQ(0, server_byte("f", PAGE));
 	EXPECT_EQ('a', server_byte("f", 2 * PAGE));
 	EXPECT_DO(0, u, LOAD, PAGE);
+	outcome("punch waits");
 }
 
 /* Half a page is zeroed: the other half is only in the cache, and must get through. */
@@ -73,6 +74,8 @@ SCENARIO(store_during_the_punch)
 	DO(u, FSYNC, fd);
 	EXPECT_DO(kernel() == PATCHED ? 'b' : 0, u, LOAD, PAGE);
 	EXPECT_EQ(kernel() == PATCHED ? 'b' : 0, server_byte("f", PAGE));
+	outcome(kernel() == STOCK ? "a store meanwhile is lost" :
+				    "a store meanwhile waits");
 }
 
 /* Pages outside of the range can be stored to and written back all the time. */

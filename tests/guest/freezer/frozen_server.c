@@ -83,6 +83,7 @@ SCENARIO(server_first)
 	EXPECT_SOON(true, is_frozen("user"));
 	ASSERT_EQ(0, thaw("user"));
 	EXPECT_LE(0, finish(u));
+	outcome("not frozen until the server is thawed");
 }
 
 SCENARIO(user_first)

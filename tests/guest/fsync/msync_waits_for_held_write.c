@@ -19,6 +19,7 @@ SCENARIO(msync_waits)
 	GATE("release");
 	EXPECT_RESULT(0, u);
 	EXPECT_EQ('a', server_byte("f", 0));
+	outcome("waits");
 }
 
 TEST_HARNESS_MAIN

@@ -21,6 +21,8 @@ SCENARIO(fsync_must_tell)
 	EXPECT_EQ('a', server_byte("f", 0));
 	EXPECT_EQ(kernel() == STOCK ? 0 : 'b', server_byte("f", 200));
 	EXPECT_DO(0, u, FSYNC, fd);
+	outcome(kernel() == STOCK ? "data lost, fsync 0" :
+				    "fsync: EIO, the rest is sent again");
 }
 
 /* The reply ends in the second of four pages: the first is done with. */

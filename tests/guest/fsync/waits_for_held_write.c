@@ -29,6 +29,7 @@ SCENARIO(abort_ends_both)
 	EXPECT_EQ(0, abort_connection());
 	EXPECT_RESULT(-ECONNABORTED, u);
 	EXPECT_RESULT(-ECONNABORTED, v);
+	outcome("waits, ECONNABORTED after an abort");
 }
 
 SCENARIO(sigkill_does_nothing)
@@ -43,6 +44,7 @@ SCENARIO(sigkill_does_nothing)
 	GATE("release");
 	EXPECT_TRUE(user_gone(u));
 	EXPECT_EQ('a', server_byte("f", 0));
+	outcome("SIGKILL does nothing");
 }
 
 TEST_HARNESS_MAIN

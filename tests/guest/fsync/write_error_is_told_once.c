@@ -20,6 +20,7 @@ SCENARIO(first_fsync_fails)
 	EXPECT_DO(0, v, FSYNC, other);
 	EXPECT_DO('a', v, READ, other, 0);
 	EXPECT_EQ(0, server_byte("f", 0));
+	outcome("EIO, once for each descriptor");
 }
 
 TEST_HARNESS_MAIN

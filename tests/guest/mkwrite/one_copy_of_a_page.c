@@ -40,6 +40,7 @@ SCENARIO(dirtied_by_direct_io)
 	DO(u, FSYNC, f);
 	EXPECT_EQ('g', server_byte("f", 0));
 	EXPECT_EQ(0, GATE_NUMBER("count overlaps write"));
+	outcome("one WRITE at a time");
 }
 
 TEST_HARNESS_MAIN

@@ -55,6 +55,7 @@ SCENARIO(fsync_gets_the_newest)
 	EXPECT_EQ('g', server_byte("f", 0));
 	EXPECT_EQ(0, GATE_NUMBER("count overlaps write"));
 	EXPECT_EQ(0, vmstat("nr_writeback_temp"));
+	outcome("waits");
 }
 
 SCENARIO(truncate_drops_both)

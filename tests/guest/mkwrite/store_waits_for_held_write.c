@@ -29,6 +29,7 @@ SCENARIO(store_waits)
 	EXPECT_RESULT(0, v);
 	DO(u, FSYNC, fd);
 	EXPECT_EQ('b', server_byte("f", 0));
+	outcome("waits");
 }
 
 TEST_HARNESS_MAIN

@@ -28,6 +28,7 @@ SCENARIO(only_one)
 	DO(u, FSYNC, fd);
 	EXPECT_EQ('b', server_byte("f", 0));
 	EXPECT_EQ(0, GATE_NUMBER("count overlaps write"));
+	outcome("one copy");
 }
 
 /* write(2) sends the page's new bytes at once: not beside an older state of it. */

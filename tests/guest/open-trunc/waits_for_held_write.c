@@ -22,6 +22,7 @@ SCENARIO(open_waits)
 	EXPECT_LE(0, finish(v));
 	EXPECT_EQ(0, server_size("f"));
 	EXPECT_DO(0, u, SIZE, fd);
+	outcome("waits");
 }
 
 TEST_HARNESS_MAIN

@@ -25,6 +25,8 @@ SCENARIO(write_in_flight)
 	DO(w, SYNC);
 	EXPECT_EQ(kernel() == STOCK ? PAGE : 0, server_size("f"));
 	EXPECT_EQ(kernel() == STOCK ? 'a' : -1, server_byte("f", 0));
+	outcome(kernel() == STOCK ? "old data comes back" :
+				    "the file stays empty");
 }
 
 SCENARIO(write_queued)

@@ -26,6 +26,7 @@ SCENARIO(read_waits)
 	/* dirty, and not yet written back */
 	DO(u, STORE, 0, 'b');
 	EXPECT_DO('b', v, READ, direct, 0);
+	outcome("waits");
 }
 
 SCENARIO(write_waits)

@@ -33,6 +33,7 @@ SCENARIO(read_gets_the_new_data)
 	EXPECT_TRUE(busy(u));
 	GATE("release");
 	EXPECT_RESULT('b', u);
+	outcome("new data");
 }
 
 SCENARIO(fault_gets_the_new_data)

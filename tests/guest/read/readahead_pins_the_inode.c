@@ -44,6 +44,7 @@ SCENARIO(dropping_caches_does_not_wait)
 	settle(1);
 	EXPECT_DO(0, v, DROP_CACHES);
 	GATE("wait seen forget,batch_forget");
+	outcome("reclaim does not wait");
 }
 
 TEST_HARNESS_MAIN

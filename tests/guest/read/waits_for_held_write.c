@@ -24,6 +24,7 @@ SCENARIO(no_read_is_sent)
 	GATE("release");
 	EXPECT_RESULT('a', u);
 	EXPECT_EQ(1, GATE_NUMBER("count seen read"));
+	outcome("waits");
 }
 
 TEST_HARNESS_MAIN

@@ -26,6 +26,7 @@ SCENARIO(the_rest_goes_on)
 	EXPECT_DO(0, v, RECLAIM, 64);
 	EXPECT_LT(8, memory_stat("pgsteal"));
 	EXPECT_EQ(16, vmstat("nr_writeback_temp"));
+	outcome("the rest goes on");
 }
 
 TEST_HARNESS_MAIN

@@ -30,6 +30,7 @@ SCENARIO(write_waits)
 	EXPECT_RESULT(1, v);
 	EXPECT_EQ('a', server_byte("f", 0));
 	EXPECT_EQ('b', server_byte("f", 1));
+	outcome("write(2): no hang");
 }
 
 SCENARIO(store_waits)
@@ -46,12 +47,14 @@ SCENARIO(store_waits)
 		EXPECT_TRUE(busy(u));
 		EXPECT_EQ(0, abort_connection());
 		finish(u);
+		outcome("a store: hangs until abort");
 		return;
 	}
 	EXPECT_RESULT(0, u);
 	DO(u, FSYNC, fd);
 	EXPECT_EQ('a', server_byte("f", 0));
 	EXPECT_EQ('b', server_byte("f", 1));
+	outcome("a store: no hang");
 }
 
 TEST_HARNESS_MAIN

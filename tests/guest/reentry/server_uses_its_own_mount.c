@@ -25,6 +25,7 @@ SCENARIO(stat)
 	server_kill();
 	EXPECT_TRUE(server_gone());
 	EXPECT_RESULT(-ECONNABORTED, u);
+	outcome("one thread: hangs until it is killed");
 }
 
 SCENARIO(open)
@@ -70,6 +71,7 @@ SCENARIO(write_to_the_file_that_is_truncated)
 	EXPECT_EQ(0, abort_connection());
 	EXPECT_RESULT(-ECONNABORTED, u);
 	EXPECT_TRUE(server_gone());
+	outcome("a lock: hangs until abort");
 }
 
 /* It waits for the WRITE that it handles. Others are not concerned. */

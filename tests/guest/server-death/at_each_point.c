@@ -49,6 +49,7 @@ SCENARIO(before_it_answers)
 SCENARIO(in_fsync)
 {
 	dies(u, v, "die fsync", true);
+	outcome("an error, and nothing is left");
 }
 
 SCENARIO(in_fsync_before_it_answers)

@@ -24,6 +24,7 @@ SCENARIO(fsync_tells)
 	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
 	EXPECT_EQ(0, server_byte("f", 0));
 	EXPECT_EQ(GATE_DEAD, gate(server_gate, "ping"));
+	outcome("data lost, fsync: ECONNABORTED");
 }
 
 TEST_HARNESS_MAIN

@@ -94,6 +94,7 @@ SCENARIO(reply_from_inside_a_truncate)
 	DO(u, FSYNC, fd);
 	EXPECT_EQ('s', server_byte("f", 4 * PAGE));
 	EXPECT_EQ(5 * PAGE, server_size("f"));
+	outcome("new data stays");
 }
 
 TEST_HARNESS_MAIN

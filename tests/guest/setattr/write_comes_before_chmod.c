@@ -44,6 +44,7 @@ SCENARIO(setattr_waits)
 	EXPECT_EQ(0, stat(SERVER "/f", &st));
 	EXPECT_EQ(04755u, st.st_mode & 07777);
 	EXPECT_EQ('p', server_byte("f", 0));
+	outcome("setuid stays");
 }
 
 TEST_HARNESS_MAIN

@@ -43,6 +43,7 @@ SCENARIO(sync_against_a_held_write)
 	EXPECT_RESULT(0, v);
 	DO(u, FSYNC, fd);
 	EXPECT_EQ('a', server_byte("f", 0));
+	outcome(waits ? "waits" : "returns at once");
 }
 
 TEST_HARNESS_MAIN

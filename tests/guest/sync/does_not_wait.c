@@ -28,6 +28,7 @@ SCENARIO(sync_does_not_wait)
 	GATE("release");
 	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
 	EXPECT_EQ('a', server_byte("f", 15 * PAGE));
+	outcome("returns at once");
 }
 
 TEST_HARNESS_MAIN

@@ -35,6 +35,7 @@ SCENARIO(unrelated_read_waits)
 	EXPECT_RESULT('g', v);
 	DO(u, FSYNC, fd);
 	EXPECT_EQ(40, GATE_NUMBER("count done write"));
+	outcome("an unrelated read waits");
 }
 
 TEST_HARNESS_MAIN

@@ -9,6 +9,7 @@ SCENARIO(root_may_raise_it)
 {
 	if (kernel() == BEFORE) {
 		EXPECT_EQ(100, bdi_get("max_ratio"));
+		outcome("no limit of its own");
 		return;
 	}
 	EXPECT_EQ(1, bdi_get("max_ratio"));
@@ -30,6 +31,7 @@ SCENARIO(root_may_raise_it)
 	EXPECT_EQ(0, bdi_set("max_ratio", "50"));
 	EXPECT_EQ(50, bdi_get("max_ratio"));
 	EXPECT_EQ(EINVAL, bdi_set("max_ratio", "101"));
+	outcome("1 %");
 }
 
 TEST_HARNESS_MAIN

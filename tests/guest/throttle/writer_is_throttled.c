@@ -35,6 +35,7 @@ SCENARIO(one_percent)
 	EXPECT_RESULT(0, u);
 	DO(u, FSYNC, fd);
 	EXPECT_EQ('a', server_byte("f", 299 * PAGE));
+	outcome("sleeps at 1 %");
 }
 
 TEST_HARNESS_MAIN

@@ -26,6 +26,7 @@ SCENARIO(writes_go_on)
 	EXPECT_DO(0, v, FSYNC, other);
 	EXPECT_EQ('b', server_byte("f", PAGE));
 	EXPECT_DO(4 * PAGE, u, SIZE, fd);
+	outcome("writes go on");
 }
 
 TEST_HARNESS_MAIN

@@ -24,6 +24,7 @@ SCENARIO(the_write_is_sent)
 	GATE("release");
 	EXPECT_RESULT(0, u);
 	EXPECT_EQ('a', server_byte("f", 0));
+	outcome("waits for the server");
 }
 
 TEST_HARNESS_MAIN

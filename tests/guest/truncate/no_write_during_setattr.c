@@ -30,6 +30,7 @@ SCENARIO(write_is_queued)
 	GATE("wait done write");
 	EXPECT_EQ('a', server_byte("f", PAGE));
 	EXPECT_EQ(3 * PAGE, server_size("f"));
+	outcome("sent after it");
 }
 
 TEST_HARNESS_MAIN

@@ -23,6 +23,7 @@ SCENARIO(write_in_flight)
 	DO(v, SYNC);
 	EXPECT_EQ(0, server_size("f"));
 	EXPECT_EQ(0, vmstat("nr_writeback_temp"));
+	outcome("the file stays empty");
 }
 
 /* The page is written back while the truncate is with the server. */

@@ -36,6 +36,7 @@ SCENARIO(cropped_or_dropped)
 				 8 * PAGE));
 	EXPECT_EQ(PAGE + 100, server_size("f"));
 	EXPECT_EQ('a', server_byte("f", PAGE));
+	outcome("cropped");
 }
 
 TEST_HARNESS_MAIN

@@ -33,6 +33,7 @@ SCENARIO(truncate_waits)
 	EXPECT_EQ(1, GATE_NUMBER("count seen truncate"));
 	EXPECT_EQ('a', server_byte("f", 0));
 	EXPECT_EQ(3 * PAGE + 1, server_size("f"));
+	outcome("waits");
 }
 
 TEST_HARNESS_MAIN

@@ -23,6 +23,7 @@ SCENARIO(until_answered)
 		if (left)
 			GATE("release write 1");
 	}
+	outcome("counted until answered");
 }
 
 TEST_HARNESS_MAIN

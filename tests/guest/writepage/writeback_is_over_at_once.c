@@ -26,6 +26,7 @@ SCENARIO(flags_are_clear)
 	settle(60); /* the flusher has come by, twice */
 	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
 	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
+	outcome("clean at once");
 }
 
 TEST_HARNESS_MAIN
