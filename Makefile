@@ -18,6 +18,7 @@ ifeq ($(findstring /,$(MAKECMDGOALS)),)
 endif
 
 include uml/kernel/kernel.mk
+include uml/supervise/supervise.mk
 include tests/stress/stress.mk
 include fs-image/image.mk
 include tests/tests.mk

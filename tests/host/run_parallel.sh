@@ -9,21 +9,27 @@ set -u
 own_top
 runs=$top/build/run
 
-# The processes of this test's guests: their kernels' command line has the mark, the
-# guards and readers name the folder
+# The processes of this test's guests: the command lines have the mark
 mark=MARK=${scratch##*-}
 export mark runs
 processes() {
 	perl -e 'for (glob "/proc/[0-9]*") {
 		open F, "$_/cmdline" or next;
 		$text = <F> // "";
-		print substr($_, 6), "\n" if index($text, $ENV{mark}) >= 0 || index($text, "$ENV{runs}/") >= 0;
+		print substr($_, 6), "\n" if index($text, $ENV{mark}) >= 0;
 	}'
 }
 none_left() {
-	[ -z "$(ls -A "$runs" 2>/dev/null)" ] && [ -z "$(processes)" ]
+	[ -z "$(ls -A "$runs" 2>/dev/null)" ] && [ -z "$(processes)" ] && [ -z "$(memory)" ]
 }
-# Memory files have no name: they are seen at the processes that hold them
+# Folders of memory; the files in them have no name, and are seen at the processes that hold them
+memory() {
+	for pid in $pids; do ls -d "/dev/shm/fuse-uml-$pid"-*; done 2>/dev/null
+}
+pids=''
+keeper() { # of a launcher
+	cat "/proc/$1/task/$1/children"
+}
 clean() { # what
 	await none_left
 	ok $? "$1: no process and no file is left" || {
@@ -42,6 +48,7 @@ start() { # number, options
 	"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" "$@" -- \
 		sh -c 'echo up; while :; do sleep 1000; done' >"$scratch/out.$n" 2>"$scratch/err.$n" </dev/null &
 	eval "pid_$n=$!"
+	pids="$pids $!"
 }
 all_up() {
 	for n in $guests; do
@@ -133,58 +140,63 @@ clean 'kill -9 of the guest'
 	sh -c 'echo up; while :; do :; done' >"$scratch/out.1" 2>"$scratch/err.1" </dev/null &
 pid_1=$!
 await all_up
-kill -STOP $pid_1 "$(cat "$runs"/*/guardian)"
-kill -9 "$(cat "$runs"/*/pid)"
-no_guest() { ! pgrep -f "mem=$mem .*$mark" >/dev/null; }
+guest=$(cat "$runs"/*/pid)
+keeper=$(keeper $pid_1)
+# shellcheck disable=SC2086 # a list of one
+kill -STOP $pid_1 $keeper
+kill -9 "$guest"
+no_guest() { ! pgrep -f "linux .*mem=$mem .*$mark" | grep -v -x -e "$pid_1" -e "${keeper% }" >"$scratch/alive"; }
 await no_guest
-ok $? 'without their kernel, the processes of a guest end'
-kill -CONT $pid_1 "$(cat "$runs"/*/guardian)"
+ok $? 'without their kernel, the processes of a guest end' || remark "$scratch/alive"
+# shellcheck disable=SC2086
+kill -CONT $pid_1 $keeper
 wait "$pid_1"
 is $? 125 '... and the launcher says so'
 clean 'kill -9 of a busy guest'
 : >"$scratch/out.1"
 
-# kill -9 of the guard: the launcher goes on
+# kill -9 of the keeper: the launcher ends the rest
 start 1 --wall-clock --timeout 0
 await all_up
-kill -9 "$(cat "$runs"/*/guardian)"
-kill -TERM "$pid_1"
+# shellcheck disable=SC2046 # a list of one
+kill -9 $(keeper "$pid_1")
 wait "$pid_1"
-is $? 143 'kill -9 of the guard, then SIGTERM'
-clean '... even so'
+is $? 125 'kill -9 of the keeper: 125'
+like "$scratch/err.1" 'was killed .signal 9., and the guest with it' '... and a message'
+clean '... and nothing else'
 : >"$scratch/out.1"
 
-# kill -9 of both: the next run cleans up
+# kill -9 of both: the guest ends, the next run removes the folder
 start 1 --wall-clock
 await all_up
-guard=$(cat "$runs"/*/guardian)
-kill -9 "$guard" "$pid_1"
+guest=$(cat "$runs"/*/pid)
+# shellcheck disable=SC2046 # a list of one
+kill -9 $(keeper "$pid_1") "$pid_1"
 wait "$pid_1"
-reaped() { ! kill -0 "$guard"; }
+reaped() { ! kill -0 "$guest"; }
 await reaped
+ok $? 'kill -9 of the launcher and the keeper: the guest ends'
+is "$(memory)" '' '... its memory is freed'
 "$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- true
-clean 'kill -9 of the launcher and the guard, then another run'
+clean '... and another run removes the folder'
 : >"$scratch/out.1"
 
 # The launcher killed at any moment of the start
-for ms in 0 5 10 15 20 30 40 50 60 80 100 120 150 200; do
+for ms in 0 1 2 3 4 5 6 7 8 9 10 12 14 16 18 20 30 40 50 60 80 100 120 150 200; do
 	start 1 --wall-clock
 	sleep "0.$(printf %03d $ms)"
 	kill -9 "$pid_1"
 	wait "$pid_1"
 done
-# what was killed before it had a guard is removed by the next run
-"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- true
-ok $? 'a run after launchers were killed while they started'
-clean 'kill -9 at 14 moments of the start'
+clean 'kill -9 at 25 moments of the start'
 
 # Killed while it waits for its script on stdin
 mkfifo "$scratch/stdin"
 exec 3<>"$scratch/stdin"
 "$top/uml/run" --kernel "$kernel" --initrd "$image" --append "$mark" <&3 >"$scratch/out.1" &
 pid_1=$!
-has_guard() { [ -n "$(cat "$runs"/*/guardian)" ]; }
-await has_guard
+has_pid() { [ -n "$(cat "$runs"/*/pid)" ]; }
+await has_pid
 kill -9 $pid_1
 wait $pid_1
 gone() { [ -z "$(ls -A "$runs")" ]; }

@@ -76,11 +76,11 @@ is "$(tr '\n' ' ' <"$scratch/out")" \
 	'HOME=/root LANG=C.UTF-8 PATH=/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin PWD=/root SHLVL=1 TERM=linux USER=root /root ' \
 	'the environment is the same for all'
 
-rm -rf "$top/build"
+rm -rf "$top/build/run"
 run --share "$share" --dry-run -- command 'with args'
 tried 0 '--dry-run'
 like "$scratch/out" "^setsid .*/linux mem=$mem .*hostfs=$share( |\$)" "... prints the kernel's command line"
 like "$scratch/out" '^command: command with args' '... and what would run'
-[ ! -e "$top/build" ]
+[ ! -e "$top/build/run" ]
 ok $? '... makes nothing'
 done_testing

@@ -4,7 +4,7 @@
 # option that counts as a bad commit: each of these has sent somebody bisecting the
 # wrong thing. And what the command prints is the command's alone: byte for byte,
 # stdout and stderr apart.
-# shellcheck disable=SC2016 # the guest's shell expands it
+# shellcheck disable=SC2016,SC2317 # the guest's shell expands it; await calls it
 set -u
 . tests/host/lib
 own_top
@@ -32,6 +32,9 @@ run -- /etc/passwd
 tried 123 'a command that cannot be executed (126) as well'
 run -- sh -c 'sleep 100000 & exit 3'
 tried 3 'what the command leaves running is not waited for'
+run -- reboot -f
+tried 125 'a guest that reboots has ended'
+like "$scratch/err" 'the guest ended before the command did' '... before its command'
 run -- sleep 36000
 tried 0 'ten hours of sleep take no time'
 
@@ -39,8 +42,19 @@ tried 0 'ten hours of sleep take no time'
 run --timeout 3 --log "$scratch/log" -- sh -c 'while :; do :; done'
 tried 124 'a busy loop under --timeout'
 like "$scratch/err" 'no end after 3 s' '... is said'
-like "$scratch/log" ' at (kernel|mm|fs|arch|init)/.*\.c:[0-9]' '... with stacks, by file:line, in the log'
-like "$scratch/log" 'do_sys_poll|kthreadd' '... of tasks that sleep, too'
+like "$scratch/log" '^sh .pid [0-9]+, tgid [0-9]+. running$' '... with the task that runs in the log'
+like "$scratch/log" ' at (kernel|mm|fs|arch|init)/.*\.c:[0-9]' '... its stack by file:line'
+start=$(date +%s%N)
+run --timeout 2 --log "$scratch/log" -- sh -c 'dd if=/dev/zero of=/mnt/fuse/f bs=4k count=1; gate hold write; exec dd if=/dev/zero of=/mnt/fuse/f oflag=direct bs=4k count=1'
+took=$((($(date +%s%N) - start) / 1000000))
+tried 124 'a hang'
+sed -n '/what the tasks wait for/,$p' "$scratch/log" >"$scratch/report"
+like "$scratch/report" 'WRITE .* is with the server' '... is told'
+[ "$(grep -n -m 1 'dd (pid' "$scratch/report" | cut -d : -f 1)" -lt 5 ]
+ok $? '... at once' || remark "$scratch/report"
+unlike "$scratch/report" 'kthreadd|kworker|ksoftirqd' '... without idle kernel threads'
+[ "$took" -lt 8000 ]
+ok $? '... within 3 s (8 on a busy host) of the limit' || echo "#   it took $took ms" >&2
 
 # the kernel's own trouble
 run --log "$scratch/log" -- sh -c 'echo gone ahead; echo c >/proc/sysrq-trigger'
@@ -109,8 +123,35 @@ is "$(tr '\n' ' ' <"$scratch/out")" 'out 1 err 1 out 2 err 2 out 3 err 3 ' '... 
 printf 'line=two\necho one $line\nexit 5\n' |
 	timeout 60 uml/run --kernel "$kernel" --mem $mem >"$scratch/out" 2>"$scratch/err"
 is "$? $(cat "$scratch/out")" '5 one two' 'without a command, stdin is the shell'\''s script'
-echo ignored | timeout 60 uml/run --kernel "$kernel" --mem $mem -- cat >"$scratch/out"
-is "$(cat "$scratch/out")" '' '... with one it is empty'
+head -c 5000000 /dev/zero | timeout 60 uml/run --kernel "$kernel" --mem $mem -- wc -c >"$scratch/out" 2>"$scratch/err"
+is "$? $(cat "$scratch/out")" '0 5000000' '... with one, it is the command'\''s input'
+printf 'one\ntwo\nthree\n' >"$scratch/lines"
+while read -r line; do
+	timeout 60 uml/run --kernel "$kernel" --mem $mem -- cat
+	echo "line $line"
+done <"$scratch/lines" >"$scratch/out" 2>"$scratch/err"
+is "$(tr '\n' ' ' <"$scratch/out")" 'two three line one three line two line three ' '... a file, too, from where it is read, and it stays there'
+mkfifo "$scratch/silent"
+exec 9<>"$scratch/silent"
+timeout 60 uml/run --kernel "$kernel" --mem $mem -- wc -c <"$scratch/silent" >"$scratch/out" 2>"$scratch/err"
+is "$? $(cat "$scratch/out" "$scratch/err")" '0 0' '... a pipe from which nothing comes is empty'
+timeout 60 uml/run --kernel "$kernel" --mem $mem --timeout 50 --wall-clock -- sh -c 'echo up; sleep 1000' <"$scratch/silent" >"$scratch/out" 2>"$scratch/err" &
+pid_1=$!
+up() { grep -q up "$scratch/out"; }
+await up
+echo late >&9
+wait $pid_1
+is $? 125 '... from which something comes later, it is refused'
+like "$scratch/err" 'silent when the guest started: say --stdin' '... with the way out'
+exec 9>&-
+(
+	sleep 1
+	echo slow
+) | timeout 60 uml/run --kernel "$kernel" --mem $mem --stdin -- cat >"$scratch/out" 2>"$scratch/err"
+is "$? $(cat "$scratch/out")" '0 slow' '... --stdin waits for it'
+head -c 200000000 /dev/zero | timeout 60 uml/run --kernel "$kernel" --mem $mem -- wc -c >"$scratch/out" 2>"$scratch/err"
+is $? 125 'more than the guest'\''s memory holds is refused'
+like "$scratch/err" 'stdin has 190 MB, too much for a guest with .* MB' '... and named'
 {
 	timeout 60 uml/run --kernel "$kernel" --mem $mem -- yes
 	echo $? >"$scratch/status"

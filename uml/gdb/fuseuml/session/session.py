@@ -73,7 +73,6 @@ def end_group(_event=None):
 def prepare():
     """A guest in a session of its own: Ctrl-C is for gdb, not for the guest's processes."""
     gdb.execute("set inferior-tty /dev/null")
-    gdb.execute("set exec-wrapper env -i HOME=. TMPDIR=%s" % os.environ.get("TMPDIR", "/dev/shm"))
     # (gdb 13's gdb.parameter("args") is empty)
     args = gdb.execute("show args", to_string=True).split('"', 1)[1].rsplit('"', 1)[0]
     gdb.execute("set args %s >>console 2>&1" % args)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of supervise share
+ *
+ * Three processes: the *launcher* is what the user started and can kill; it passes
+ * signals on and hands over the status. The *keeper*, in a session of its own, does the
+ * work: it outlives the launcher by the moment that it takes to clean up. The *guest* is
+ * the kernel, a child of the keeper, or the program that wraps it.
+ */
+#ifndef SUPERVISE_H
+#define SUPERVISE_H
+
+#include <stdbool.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Exit statuses; what they mean is in uml/run --help */
+enum {
+	PAST_LIMIT = 124,
+	NOT_TRIED = 125,
+	REPORTED = 126,
+	NOBODY_READS = 141,
+};
+
+/* The guest's descriptors */
+enum {
+	GUEST_OUT = 3,
+	GUEST_ERR,
+	GUEST_VERDICT,
+	GUEST_MEMORY, /* the folder of its memory */
+	GUEST_FDS,
+};
+
+struct options {
+	const char *top, *build, *kernel, *initrd, *log, *wrap, *share;
+	char **add; /* files for /tests */
+	size_t n_add;
+	char **words; /* the kernel's command line */
+	char **command;
+	unsigned long long memory; /* KiB */
+	unsigned long limit; /* seconds, 0: none */
+	bool console, terminal, pty, stdin_whole, dry_run;
+	bool share_rw, host_root;
+};
+
+/* What the guest may see of the host; see confine.c */
+struct view {
+	const char *kernel, *share;
+	bool share_rw, host_root;
+};
+
+__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+__attribute__((format(printf, 1, 2), noreturn)) void cannot(const char *format,
+							    ...);
+/* "a/b" of parts, allocated */
+char *path(const char *folder, const char *name);
+void *checked(void *allocated);
+
+/* keeper.c */
+struct place {
+	char *runs, *folder; /* the guest's folder, and the one above it */
+	char *memory_below, *memory; /* the same of its memory */
+};
+struct place choose_place(const struct options *o);
+void remove_place(const struct place *p);
+void kill_children(pid_t group);
+__attribute__((noreturn)) void keep(const struct options *o,
+				    const struct place *p,
+				    const sigset_t *signals,
+				    const sigset_t *before, int life);
+char **kernel_argv(const struct options *o);
+
+/* initrd.c */
+int write_initrd(const struct options *o, const char *to, const char *input,
+		 size_t input_size);
+
+/* confine.c */
+int confine_version(void);
+void confine(const struct view *v);
+
+/* terminal.c */
+int open_pty(int *other, char name[32]);
+void copy_window_size(int from, int to);
+int attach(const char *terminal);
+bool make_raw(int fd);
+void restore_terminal(void);
+
+/* verdict.c */
+struct outcome {
+	bool unread, past_limit;
+	int status; /* wait status of the guest's process */
+	const char *verdict; /* what init told */
+	int log; /* a copy of the console goes here; or -1 */
+};
+int decide(const struct options *o, const char *folder,
+	   const struct outcome *end);
+
+/* report.c */
+pid_t start_report(const struct options *o, const char *folder, pid_t guest,
+		   int console);
+bool ask_mconsole(const char *folder, const char *command);
+
+#endif

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How a run went: what the guest told, what its console shows, and the exit status of it
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervise.h"
+
+/* A console that shows one of these fails the run */
+static const char badness[] =
+	"(^|\\] )(WARNING:|BUG:|UBSAN:|Oops|Kernel panic|kernel BUG at|"
+	"INFO: task .* blocked for more than|INFO: rcu|INFO: possible|INFO: suspicious|"
+	"Segfault with no mm|general protection fault)|"
+	"possible (circular|recursive|irq|deadlock)|suspicious RCU usage|inconsistent lock state";
+
+/* The first bad line, without the time before it; NULL: none */
+static char *reported(const char *console)
+{
+	FILE *f = fopen(console, "re");
+	char *line = NULL, *found = NULL;
+	size_t size = 0;
+	ssize_t n;
+	regex_t bad;
+
+	if (!f || regcomp(&bad, badness, REG_EXTENDED | REG_NOSUB))
+		return NULL;
+	while (!found && (n = getline(&line, &size, f)) > 0) {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (!regexec(&bad, line, 0, NULL, 0)) {
+			char *after = strstr(line, "] ");
+
+			found = checked(strdup(after ? after + 2 : line));
+		}
+	}
+	free(line);
+	regfree(&bad);
+	fclose(f);
+	return found;
+}
+
+static bool has_trace(const char *console)
+{
+	FILE *f = fopen(console, "re");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+	regex_t trace;
+
+	if (!f ||
+	    regcomp(&trace, "\\+0x[0-9a-f]*/0x", REG_EXTENDED | REG_NOSUB))
+		return false;
+	while (!found && getline(&line, &size, f) > 0)
+		found = !regexec(&trace, line, 0, NULL, 0);
+	free(line);
+	regfree(&trace);
+	fclose(f);
+	return found;
+}
+
+/*
+ * The log as it is kept and shown: stack traces with file:line, by the script of the
+ * kernel's own tree. The name of the file that has it.
+ */
+static const char *decoded(const struct options *o, const char *folder)
+{
+	char *console = path(folder, "console"), *out = path(folder, "decoded");
+	char *home = strndup(o->kernel, strrchr(o->kernel, '/') - o->kernel);
+	char *tree = path(checked(home), "obj/source"), *script;
+	pid_t pid;
+	int status;
+
+	if (access(tree, F_OK))
+		tree = path(home, "source");
+	tree = realpath(tree, NULL);
+	script = tree ? path(tree, "scripts/decode_stacktrace.sh") : NULL;
+	if (!script || access(script, R_OK) || !has_trace(console))
+		return console;
+	pid = fork();
+	if (!pid) {
+		dup2(open(console, O_RDONLY), 0);
+		dup2(open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
+		dup2(open("/dev/null", O_WRONLY), 2);
+		execlp("bash", "bash", script, o->kernel, tree, NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status)
+		return console;
+	return out;
+}
+
+static void keep_log(const char *from, int log)
+{
+	FILE *f = fopen(from, "re");
+	char data[4096];
+	size_t n;
+
+	while (f && (n = fread(data, 1, sizeof(data), f)) > 0)
+		if (write(log, data, n) < 0) {
+			say("the log cannot be written: %s", strerror(errno));
+			break;
+		}
+	if (f)
+		fclose(f);
+}
+
+static void show_log(const char *from, const char *why)
+{
+	FILE *f = fopen(from, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	say("%s. The guest's console:", why);
+	while (f && getline(&line, &size, f) > 0)
+		fprintf(stderr, "    | %s%s", line,
+			strchr(line, '\n') ? "" : "\n");
+	say("%s", why);
+	free(line);
+	if (f)
+		fclose(f);
+}
+
+/* The run's exit status; says on stderr, and writes to log, what there is to say. */
+int decide(const struct options *o, const char *folder,
+	   const struct outcome *end)
+{
+	char *why = NULL, *bad;
+	const char *log;
+	int n;
+
+	if (end->unread)
+		return NOBODY_READS;
+	if (o->wrap && end->status)
+		return WIFEXITED(end->status) ? WEXITSTATUS(end->status) :
+						128 + WTERMSIG(end->status);
+	/* (gdb's report has the lines; the script takes seconds where there are many stacks) */
+	log = end->past_limit ? path(folder, "console") : decoded(o, folder);
+	if (end->log >= 0)
+		keep_log(log, end->log);
+	/* gdb's user has seen what he came for, a hang perhaps, and left */
+	if (o->wrap && !access(path(folder, "left"), F_OK))
+		return 0;
+	bad = reported(log);
+	if (end->past_limit) {
+		n = asprintf(&why, "no end after %lu s of wall-clock time",
+			     o->limit);
+		show_log(log, n < 0 ? "no end" : why);
+		return PAST_LIMIT;
+	}
+	if (bad) {
+		n = asprintf(&why, "the kernel reported: %s", bad);
+		show_log(log, n < 0 ? bad : why);
+		return REPORTED;
+	}
+	if (sscanf(end->verdict, "exit %d", &n) == 1) {
+		if (n < PAST_LIMIT || n > REPORTED)
+			return n;
+		say("the command ended with %d, which has a meaning here: given as 123",
+		    n);
+		return 123;
+	}
+	if (sscanf(end->verdict, "signal %d", &n) == 1)
+		return 128 + n;
+	if (!strncmp(end->verdict, "init:", 5)) {
+		show_log(log, end->verdict);
+		return NOT_TRIED;
+	}
+	if (o->wrap)
+		return 0;
+	n = asprintf(&why, "the guest ended before the command did (%s %d)",
+		     WIFEXITED(end->status) ? "status" : "signal",
+		     WIFEXITED(end->status) ? WEXITSTATUS(end->status) :
+					      WTERMSIG(end->status));
+	show_log(log, n < 0 ? "the guest ended" : why);
+	return NOT_TRIED;
+}
