@@ -21,8 +21,8 @@ static const char badness[] =
 	"Segfault with no mm|general protection fault)|"
 	"possible (circular|recursive|irq|deadlock)|suspicious RCU usage|inconsistent lock state";
 
-/* The first bad line, without the time before it; NULL: none */
-static char *reported(const char *console)
+/* The first line like that, without the time before it; NULL: none */
+static char *first_line(const char *console, const char *like)
 {
 	FILE *f = fopen(console, "re");
 	char *line = NULL, *found = NULL;
@@ -30,7 +30,7 @@ static char *reported(const char *console)
 	ssize_t n;
 	regex_t bad;
 
-	if (!f || regcomp(&bad, badness, REG_EXTENDED | REG_NOSUB))
+	if (!f || regcomp(&bad, like, REG_EXTENDED | REG_NOSUB))
 		return NULL;
 	while (!found && (n = getline(&line, &size, f)) > 0) {
 		line[strcspn(line, "\r\n")] = '\0';
@@ -42,25 +42,6 @@ static char *reported(const char *console)
 	}
 	free(line);
 	regfree(&bad);
-	fclose(f);
-	return found;
-}
-
-static bool has_trace(const char *console)
-{
-	FILE *f = fopen(console, "re");
-	char *line = NULL;
-	size_t size = 0;
-	bool found = false;
-	regex_t trace;
-
-	if (!f ||
-	    regcomp(&trace, "\\+0x[0-9a-f]*/0x", REG_EXTENDED | REG_NOSUB))
-		return false;
-	while (!found && getline(&line, &size, f) > 0)
-		found = !regexec(&trace, line, 0, NULL, 0);
-	free(line);
-	regfree(&trace);
 	fclose(f);
 	return found;
 }
@@ -81,7 +62,7 @@ static const char *decoded(const struct options *o, const char *folder)
 		tree = path(home, "source");
 	tree = realpath(tree, NULL);
 	script = tree ? path(tree, "scripts/decode_stacktrace.sh") : NULL;
-	if (!script || access(script, R_OK) || !has_trace(console))
+	if (!script || access(script, R_OK) || !first_line(console, "\\+0x[0-9a-f]*/0x"))
 		return console;
 	pid = fork();
 	if (!pid) {
@@ -147,7 +128,7 @@ int decide(const struct options *o, const char *folder,
 	/* gdb's user has seen what he came for, a hang perhaps, and left */
 	if (o->wrap && !access(path(folder, "left"), F_OK))
 		return 0;
-	bad = reported(log);
+	bad = first_line(log, badness);
 	if (end->past_limit) {
 		n = asprintf(&why, "no end after %lu s of wall-clock time",
 			     o->limit);
@@ -166,8 +147,12 @@ int decide(const struct options *o, const char *folder,
 		    n);
 		return 123;
 	}
-	if (sscanf(end->verdict, "signal %d", &n) == 1)
+	if (sscanf(end->verdict, "signal %d", &n) == 1) {
+		bad = n == SIGKILL ? first_line(log, "Out of memory: Killed process") : NULL;
+		if (bad)
+			say("the guest had no memory left (--mem gives it more): %s", bad);
 		return 128 + n;
+	}
 	if (!strncmp(end->verdict, "init:", 5)) {
 		show_log(log, end->verdict);
 		return NOT_TRIED;
