@@ -15,7 +15,8 @@ chosen      := $(if $(T),$(shell tests/choose $(foreach t,$(subst ','\'',$(T)),'
 
 TESTS     := $(OUT)/tests
 test-libs := $(wildcard tests/lib/*.c) fs-image/gate/gate.c fs-image/act/proc.c fs-image/act/verbs.c
-binaries  := $(patsubst tests/guest/%.c,$(TESTS)/%,$(filter tests/guest/%,$(chosen)))
+to-run    := $(if $(filter 1,$(FAILED)),$(shell tests/choose --failed $(OUT)/prove.state $(chosen)),$(chosen))
+binaries  := $(patsubst tests/guest/%.c,$(TESTS)/%,$(filter tests/guest/%,$(to-run)))
 
 # The harness is the one of the kernel tree that is tested. -O0: it comes back by longjmp()
 # to a function whose locals have changed since; optimized, a failed assertion would leave

@@ -17,7 +17,7 @@ ok $? 'scripts are of /bin/sh' || remark "$scratch/other"
 ok $? 'there are scripts to check'
 
 if command -v shellcheck >/dev/null; then
-	for file in $scripts ./tests/host/lib; do
+	for file in $scripts ./tests/host/lib ./uml/lib; do
 		# SC2319: `[ ... ]; ok $?` is how these tests assert
 		try shellcheck -x -e SC2319 "$file"
 		tried 0 "shellcheck $file"
