@@ -299,11 +299,9 @@ static char **wrapped_argv(const struct options *o, const struct view *v,
 		calloc(strlen(words) + strlen(wrapper) + m + 4, sizeof(*argv)));
 	for (char *w = strtok(words, " \t\n"); w; w = strtok(NULL, " \t\n")) {
 		argv[n++] = w;
-		if (n > 1)
-			continue;
 		name = strrchr(w, '/');
-		gdb = !strncmp(name ? name + 1 : w, "gdb", 3);
-		if (gdb) {
+		if (!gdb && !strncmp(name ? name + 1 : w, "gdb", 3)) {
+			gdb = true;
 			argv[n++] = "-iex";
 			argv[n++] = wrapper;
 		}
