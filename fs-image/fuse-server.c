@@ -7,7 +7,6 @@
 #include "gate/gate.h"
 #include "gate/inside.h"
 #include "gate/start.h"
-#include "gate/state.h"
 #include "gate/words.h"
 #include "server/server.h"
 
@@ -201,6 +200,13 @@ static void ready(void)
 	close(fd);
 }
 
+static void init_answered(const struct fuse_init_out *out, int error)
+{
+	(void)out;
+	(void)error;
+	ready();
+}
+
 /* The parent's part: wait until the child says it is ready, or is gone. */
 static void background(void)
 {
@@ -314,6 +320,7 @@ int main(int argc, char **argv)
 	struct fuse_args args = FUSE_ARGS_INIT(1, fuse_argv);
 	bool foreground = false, early = false;
 	const char *err;
+	pthread_t thread;
 	int c, sig;
 	sigset_t set;
 
@@ -385,7 +392,7 @@ int main(int argc, char **argv)
 	fuse_set_log_func(to_log);
 	if (nodes_init())
 		die(server.source);
-	gate_options.ready = ready;
+	gate_options.init_answered = init_answered;
 	inside_init(handle);
 	if (!no_gate && gate_init(&gate_options))
 		die(gate_options.control);
@@ -397,8 +404,11 @@ int main(int argc, char **argv)
 	do_mount();
 	if (!no_gate)
 		gate_start();
-	for (unsigned int i = 0; i < threads; i++)
-		thread_start(serve, NULL);
+	for (unsigned int i = 0; i < threads; i++) {
+		errno = pthread_create(&thread, NULL, serve, NULL);
+		if (errno)
+			die("cannot start a thread");
+	}
 	if (early) /* a rule may keep INIT itself: do not wait for it */
 		ready();
 

@@ -7,13 +7,18 @@ IMAGE  := build/rootfs.cpio
 IMAGE_CFLAGS := -static -O2 -g -Wall -Wextra -Ifs-image/gate
 
 gate-client := fs-image/gate/client.c fs-image/gate/gate.c
-gate-core   := $(filter-out $(gate-client) fs-image/gate/inside.c,$(wildcard fs-image/gate/*.c))
+gate-inside := fs-image/gate/inside.c
+gate-socket := $(patsubst %,fs-image/gate/%.c,socket received mount)
+gate-preload := fs-image/gate/preload.c
+gate-core    := $(filter-out $(gate-client) $(gate-inside) $(gate-socket) $(gate-preload),$(wildcard fs-image/gate/*.c))
 
 init_SRC        := fs-image/init.c
 act_SRC         := $(wildcard fs-image/act/*.c)
 gate_SRC        := $(gate-client)
-fuse-server_SRC := fs-image/fuse-server.c $(wildcard fs-image/server/*.c) $(gate-core) fs-image/gate/inside.c
-PROGRAMS        += init act gate fuse-server
+fuse-server_SRC := fs-image/fuse-server.c $(wildcard fs-image/server/*.c) $(gate-core) $(gate-inside)
+fuse-gate_SRC   := fs-image/fuse-gate.c $(gate-core) $(gate-socket)
+fusermount3_SRC := fs-image/fusermount3.c fs-image/gate/mount.c
+PROGRAMS        += init act gate fuse-server fuse-gate fusermount3
 
 fuse-server_FLAGS := -DFUSE_USE_VERSION=314 -D_FILE_OFFSET_BITS=64 -I/usr/include/fuse3
 fuse-server_LIBS  := -l:libfuse3.a
@@ -27,6 +32,13 @@ build/bin/$(1): $$($(1)_SRC) $(headers) fs-image/image.mk
 	mv $$@.new $$@
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# For servers of the host, so linked to the host's libc
+build/bin/fuse-gate.so: $(gate-core) $(gate-preload) $(headers) fs-image/image.mk
+	@mkdir -p build/bin
+	$(CC) -shared -fPIC -fvisibility=hidden -O2 -g -Wall -Wextra -Ifs-image/gate -o $@.new $(gate-core) $(gate-preload) -ldl -lpthread
+	mv $@.new $@
+PROGRAMS += fuse-gate.so
 
 $(IMAGE): $(PROGRAMS:%=build/bin/%) fs-image/pack
 	fs-image/pack $@.new $(PROGRAMS:%=build/bin/%)

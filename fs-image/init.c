@@ -5,8 +5,11 @@
  * What uml/run puts into the guest:
  *   /job/argv   the command, each argument ended by a NUL
  *   /job/stdin  its input (absent: /dev/null)
+ *   /job/server1, server2...   shell commands of FUSE servers to have in place of ours
+ *   /job/server-options        for ours
  * and on the kernel command line, which reaches init as environment:
- *   FUSE=no         no daemon, nothing at /mnt/fuse
+ *   FUSE=no         no server, nothing at /mnt/fuse
+ *   GATE=no         no gate in front of it
  *   SHARE=ro|rw     a host folder at /mnt/share: the one that hostfs is limited to,
  *                   or SHARE_DIR
  *   HOST_ROOT=1     the host's programs, read-only
@@ -33,6 +36,9 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+
+/* Where fuse-gate says why there is no mount */
+#define SERVER_WHY "/run/fuse-gate.why"
 
 static int verdict_fd = -1;
 
@@ -171,23 +177,106 @@ static pid_t spawn(char *const argv[], const int stdio[3])
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static void start_daemon(void)
+/* A file of the job's as text, to be freed; NULL: there is none. */
+static char *job_text(const char *name)
 {
-	char *const argv[] = { "fuse-server", "--source", "/srv/fuse",
-			       "/mnt/fuse", NULL };
+	char path[64], *text = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/job/%s", name);
+	f = fopen(path, "re");
+	if (f && getdelim(&text, &size, '\0', f) < 0)
+		text = NULL;
+	if (f)
+		fclose(f);
+	return text;
+}
+
+/* Returns when the mount answers. */
+static void start(const char *name, char *const argv[])
+{
+	char why[600] = "";
 	int status;
+	FILE *f;
+
+	if (!waitpid(spawn(argv, (int[]){ 0, 1, 2 }), &status, 0) || !status)
+		return;
+	f = fopen(SERVER_WHY, "re");
+	if (f && !fgets(why, sizeof(why), f))
+		why[0] = 0;
+	if (*why)
+		report("init: %s", why);
+	else
+		report("init: %s did not start: status 0x%x\n", name, status);
+	power_off();
+}
+
+static bool own_servers;
+
+/* Their own, at /mnt/fuse, /mnt/fuse2... */
+static bool start_own_servers(const char *gate)
+{
+	char name[16], mount[32], control[48], output[32], number[8] = "";
+	char *command;
+
+	for (int n = 1;; n++) {
+		snprintf(name, sizeof(name), "server%d", n);
+		command = job_text(name);
+		if (!command)
+			return n > 1;
+		if (n > 1)
+			snprintf(number, sizeof(number), "%d", n);
+		snprintf(mount, sizeof(mount), "/mnt/fuse%s", number);
+		snprintf(control, sizeof(control), "/run/fuse-gate%s.sock",
+			 number);
+		snprintf(output, sizeof(output), "/run/server%s.log", number);
+		if (mkdir(mount, 0755) && errno != EEXIST)
+			fail("mkdir", mount);
+		own_servers = true;
+		start("fuse-gate",
+		      (char *[]){ "fuse-gate", "--control", control, "--output",
+				  output, "--why", SERVER_WHY, mount, command,
+				  (char *)gate, NULL });
+		free(command);
+	}
+}
+
+static void start_server(void)
+{
+	char command[4096], *options = job_text("server-options");
+	const char *gate = getenv("GATE") ? "--no-gate" : NULL;
 
 	if (mkdir("/srv/fuse", 0755) || mkdir("/mnt/fuse", 0755))
 		fail("mkdir", "/srv/fuse or /mnt/fuse");
 	if (!asked("FUSE") && getenv("FUSE"))
 		return;
-	/* returns when the mount answers */
-	if (waitpid(spawn(argv, (int[]){ 0, 1, 2 }), &status, 0) < 0 ||
-	    status) {
-		report("init: fuse-server did not start: status 0x%x\n",
-		       status);
-		power_off();
+	if (start_own_servers(gate))
+		return;
+	/* options are words of a shell */
+	snprintf(command, sizeof(command),
+		 "exec fuse-server --source /srv/fuse %s %s /mnt/fuse",
+		 gate ? gate : "", options ? options : "");
+	start("fuse-server", (char *[]){ "sh", "-c", command, NULL });
+	free(options);
+}
+
+/* What their own servers have printed, where the command's stderr goes. */
+static void show_server_output(void)
+{
+	int fd = open_console(asked("MERGE") || asked("TTY") ? "/dev/tty1" :
+							       "/dev/tty2",
+			      !asked("TTY"));
+	char path[32] = "/run/server.log", line[1024];
+	FILE *f;
+
+	for (int n = 2; (f = fopen(path, "re")) != NULL; n++) {
+		while (fgets(line, sizeof(line), f))
+			dprintf(fd, "%s: %s", path + strlen("/run/"), line);
+		fclose(f);
+		snprintf(path, sizeof(path), "/run/server%d.log", n);
 	}
+	close(fd);
 }
 
 static char **read_argv(void)
@@ -341,13 +430,15 @@ int main(void)
 	verdict_fd = open_console("/dev/tty3", true);
 	mount_share();
 	mount_host_root();
-	start_daemon();
+	start_server();
 	if (chdir("/root"))
 		fail("chdir", "/root");
 
 	status = asked("TTY") ? run_on_terminal(read_argv()) :
 				run_piped(read_argv());
 
+	if (status && own_servers)
+		show_server_output();
 	if (WIFSIGNALED(status))
 		report("signal %d\n", WTERMSIG(status));
 	else

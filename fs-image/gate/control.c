@@ -8,6 +8,7 @@
 #include "names.h"
 #include "rules.h"
 #include "state.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -329,12 +330,16 @@ static void print_thread(FILE *out, const struct request *rq)
 
 	if (options->transport->thread)
 		thread = options->transport->thread(rq->nr);
-	if (thread)
+	if (thread == -1) {
+		fprintf(out, " (in the server's queue)");
+	} else if (thread) {
 		fprintf(out, " thread=%d", thread);
-	else if (!options->transport->thread)
+		thread_print(out, options->transport->server(), thread);
+	} else if (options->transport->thread) {
+		fprintf(out, " (thread unknown)");
+	} else {
 		fprintf(out, " (in no thread: the server answers later)");
-	else
-		fprintf(out, " thread unknown");
+	}
 }
 
 static void print_request(FILE *out, const struct request *rq)
@@ -377,8 +382,8 @@ static void cmd_held(struct client *c)
 		n += is_kept(rq);
 		print_request(out, rq);
 	}
-	if (with_server && options->transport->explain)
-		options->transport->explain(out);
+	if (with_server)
+		threads_print(out, options->transport->server());
 	fclose(out);
 	put_lines(c, text);
 	free(text);

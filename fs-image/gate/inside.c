@@ -77,7 +77,7 @@ static ssize_t io_read(int fd, void *buf, size_t size, void *userdata)
 		len = receive(fd, buf, size);
 		if (len < (ssize_t)sizeof(struct fuse_in_header))
 			return len;
-		rq = request_new(buf, len);
+		rq = request_new(fd, buf, len);
 		if (request_down(rq)) {
 			take(rq);
 			return len;
@@ -108,7 +108,7 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	}
 	if (out->unique == current_unique)
 		current_seq = 0;
-	err = request_up(reply, len);
+	err = request_up(fd, reply, len);
 	free(reply);
 	errno = err;
 	return err ? -1 : (ssize_t)len;
@@ -152,4 +152,5 @@ static void inside_kill(void)
 const struct transport inside = {
 	.deliver = inside_deliver,
 	.kill = inside_kill,
+	.server = getpid,
 };

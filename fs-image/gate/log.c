@@ -10,6 +10,7 @@ static struct entry *ring;
 static unsigned int ring_size;
 /* sequence numbers: the first since the log was emptied, the oldest kept, the next */
 static uint64_t start, first, next;
+static double last_time;
 
 static struct {
 	uint64_t tally[TALLY_NR], failed, bytes;
@@ -71,7 +72,7 @@ static struct entry *add(enum event ev, const struct op *op, int error,
 	e->seq = next++;
 	if (next - first > ring_size)
 		first = next - ring_size;
-	e->time = now();
+	e->time = last_time = now();
 	e->event = ev;
 	e->error = error;
 	e->len = len;
@@ -142,6 +143,11 @@ void log_sent(uint64_t seq, const struct op *op, int error, int err)
 uint64_t log_lost(void)
 {
 	return first - start;
+}
+
+double log_time(void)
+{
+	return last_time;
 }
 
 uint64_t log_next(void)

@@ -45,6 +45,7 @@ void log_sent(uint64_t seq, const struct op *op, int error, int err);
 
 struct entry *log_get(uint64_t seq); /* NULL: gone, or not yet there */
 uint64_t log_lost(void); /* how many are gone, as the log is full */
+double log_time(void); /* of the last event */
 uint64_t log_next(void); /* sequence number of the next entry */
 void log_print_entry(FILE *out, const struct entry *e);
 /* @kept: by opcode, how many the gate keeps */

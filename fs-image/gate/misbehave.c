@@ -2,6 +2,7 @@
 /* See misbehave.h. */
 #define _GNU_SOURCE
 #include "misbehave.h"
+#include "device.h"
 #include "log.h"
 #include "names.h"
 #include "state.h"
@@ -41,7 +42,7 @@ static int send_notification(enum fuse_notify_code code, const void *arg,
 		{ (void *)data, data_len },
 	};
 
-	return writev(device, iov, 3) < 0 ? errno : 0;
+	return device_writev(device, iov, 3);
 }
 
 static int send_inval_inode(uint64_t nodeid, int64_t off, uint64_t len)

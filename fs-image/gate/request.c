@@ -2,6 +2,7 @@
 /* See request.h. */
 #define _GNU_SOURCE
 #include "request.h"
+#include "device.h"
 #include "log.h"
 #include "misbehave.h"
 #include "names.h"
@@ -30,7 +31,7 @@ struct job {
 
 /* ---- the life of a request ---- */
 
-struct request *request_new(char *buf, size_t len)
+struct request *request_new(int device, char *buf, size_t len)
 {
 	static uint64_t seq;
 	struct request *rq = calloc(1, sizeof(*rq)), *other;
@@ -38,6 +39,7 @@ struct request *request_new(char *buf, size_t len)
 
 	if (!rq)
 		abort();
+	rq->device = device;
 	rq->buf = buf;
 	rq->len = len;
 	rq->whole = true;
@@ -110,7 +112,8 @@ void request_detach(struct request *rq)
 static void place(struct request *rq, enum place where)
 {
 	rq->place = where;
-	rq->since = now();
+	rq->since =
+		log_time(); /* the clock is a system call; this is near enough */
 }
 
 /* state_lock held. From here on it belongs to whoever releases it. */
@@ -141,7 +144,6 @@ static int send_reply(struct request *rq, const char *reply, size_t len)
 	const struct fuse_out_header *out = (const void *)reply;
 	bool twice = rq->twice;
 	uint64_t seq;
-	ssize_t n;
 	int err;
 
 	pthread_mutex_lock(&state_lock);
@@ -151,14 +153,13 @@ static int send_reply(struct request *rq, const char *reply, size_t len)
 			NULL);
 	pthread_mutex_unlock(&state_lock);
 
-	n = write(options->device, reply, len);
-	err = n < 0 ? errno : 0;
+	err = device_write(rq->device, reply, len);
 
 	pthread_mutex_lock(&state_lock);
 	log_sent(seq, &rq->op, -out->error, err);
 	if (twice) {
-		n = write(options->device, reply, len);
-		log_event(EV_ACTION, &rq->op, n < 0 ? errno : 0, -1,
+		log_event(EV_ACTION, &rq->op,
+			  device_write(rq->device, reply, len), -1,
 			  "answered a second time");
 	}
 	pthread_mutex_unlock(&state_lock);
@@ -497,7 +498,8 @@ static int finish(struct request *rq)
 {
 	struct fuse_out_header *out;
 	bool init = rq->op.opcode == FUSE_INIT;
-	int err;
+	struct fuse_init_out init_out = { 0 };
+	int init_error = 0, err;
 
 	if (!apply_rules(rq))
 		return 0;
@@ -528,16 +530,22 @@ static int finish(struct request *rq)
 		out = (void *)p;
 		out->len = len;
 	}
-	if (init)
+	if (init) {
 		patch_init(rq->reply, rq->reply_len);
+		memcpy(&init_out, out + 1,
+		       rq->reply_len - sizeof(*out) < sizeof(init_out) ?
+			       rq->reply_len - sizeof(*out) :
+			       sizeof(init_out));
+		init_error = -out->error;
+	}
 	err = send_reply(rq, rq->reply, rq->reply_len);
 	request_free(rq);
-	if (init && options->ready)
-		options->ready();
+	if (init)
+		options->init_answered(&init_out, init_error);
 	return err;
 }
 
-int request_up(const char *reply, size_t len)
+int request_up(int device, const char *reply, size_t len)
 {
 	const struct fuse_out_header *out = (const void *)reply;
 	struct request *rq;
@@ -555,7 +563,7 @@ int request_up(const char *reply, size_t len)
 	pthread_mutex_unlock(&state_lock);
 	/* a notification, an answer to INTERRUPT, or to what we do not know */
 	if (rq == &requests)
-		return write(options->device, reply, len) < 0 ? errno : 0;
+		return device_write(device, reply, len);
 	rq->after = true;
 	rq->reply = malloc(len);
 	if (!rq->reply)

@@ -26,6 +26,7 @@ struct request {
 	struct request *next, *prev; /* on the list of all in flight */
 	struct request *queue; /* on the queue of the release threads */
 	struct op op;
+	int device; /* it came from this /dev/fuse, one of several clones perhaps */
 	char *buf; /* the message, or as much as is still of use */
 	size_t len;
 	bool own_buf; /* to be freed */
@@ -63,7 +64,8 @@ struct gate_options {
 	uint64_t init_clear; /* ...and off in the reply to INIT */
 	uint64_t init_hide; /* ...and hidden from the server in INIT */
 	const struct transport *transport;
-	void (*ready)(void); /* INIT has been answered; may be NULL */
+	/* INIT has been answered: with this, or an errno */
+	void (*init_answered)(const struct fuse_init_out *out, int error);
 };
 
 /* All in flight, oldest first. state_lock held. */
@@ -74,7 +76,7 @@ void requests_init(const struct gate_options *options);
 /* ---- for transports; state_lock not held ---- */
 
 /* A message from the kernel. The buffer stays the caller's. */
-struct request *request_new(char *buf, size_t len);
+struct request *request_new(int device, char *buf, size_t len);
 /* True: it is the server's now. False: the gate has taken it, do not touch it again. */
 bool request_down(struct request *rq);
 /* The calling thread handles it. Returns what names it from now on, as it may end. */
@@ -93,7 +95,7 @@ void request_left(uint64_t seq);
  * An answer from the server, or a notification. 0, or the errno of the device: known
  * only for what was not kept.
  */
-int request_up(const char *reply, size_t len);
+int request_up(int device, const char *reply, size_t len);
 /* The server has answered past the gate, by splice(2). */
 void request_spliced(uint64_t seq, int err, long len);
 

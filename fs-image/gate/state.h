@@ -10,7 +10,10 @@ extern pthread_mutex_t state_lock;
 
 double now(void); /* seconds, CLOCK_MONOTONIC */
 
-/* A detached thread; no return if there can be none. */
+/* The name of each */
+#define GATE_THREAD "gate"
+
+/* A detached thread, which gets no signals; no return if there can be none. */
 void thread_start(void *(*fn)(void *arg), void *arg);
 
 #endif

@@ -5,6 +5,8 @@
  *
  *	inside.c	in the process of a libfuse server: the thread that asks libfuse for
  *			the next message runs the request through the gate, and handles it
+ *	preload.c	in the process of any other server that uses libc, by LD_PRELOAD: the
+ *			thread that reads /dev/fuse does
  *	socket.c	in front of any server, which has one end of a socket pair for its
  *			/dev/fuse
  */
@@ -14,7 +16,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/types.h>
 
 struct request;
@@ -30,14 +31,13 @@ struct transport {
 	void (*kill)(void);
 
 	/*
-	 * Which of the server's threads has the @nr-th message, counted from 1 in the
-	 * order of delivery? 0: not known. NULL: the thread is noted when the request is
-	 * delivered, by request_taken().
+	 * Which of the server's threads received the @nr-th message, counted from 1 in
+	 * the order of delivery? 0: not known; -1: none yet. NULL: the thread is noted
+	 * when the request is delivered, by request_taken().
 	 */
 	pid_t (*thread)(uint64_t nr);
 
-	/* More on that, for people: which threads it could be. May be NULL. */
-	void (*explain)(FILE *out);
+	pid_t (*server)(void); /* its process; 0: not known yet */
 
 	/* Threads of the transport must not wait: what may, gets a thread of its own. */
 	bool must_not_wait;

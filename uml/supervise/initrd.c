@@ -107,6 +107,18 @@ static int file(struct archive *a, const char *host)
 	return failed;
 }
 
+static int job_file(struct archive *a, const char *job)
+{
+	size_t len = strcspn(job, "=");
+	char *word = strndup(job, len), *name = word ? path("job", word) : NULL;
+	int failed = !name ||
+		     text(a, name, job + len + 1, strlen(job + len + 1));
+
+	free(word);
+	free(name);
+	return failed;
+}
+
 static int command(struct archive *a, char **argv)
 {
 	size_t size = 0;
@@ -134,8 +146,10 @@ int write_initrd(const struct options *o, const char *to, const char *input,
 	failed = a.fd < 0 || image < 0 || fstat(image, &st) ||
 		 copy(&a, image, st.st_size) || align(&a, 512) ||
 		 folder(&a, "job") || command(&a, o->command) ||
-		 (input && text(&a, "job/stdin", input, input_size)) ||
-		 folder(&a, "tests");
+		 (input && text(&a, "job/stdin", input, input_size));
+	for (size_t i = 0; !failed && i < o->n_job; i++)
+		failed = job_file(&a, o->job[i]);
+	failed = failed || folder(&a, "tests");
 	for (size_t i = 0; !failed && i < o->n_add; i++)
 		failed = file(&a, o->add[i]);
 	failed = failed || header(&a, "TRAILER!!!", 0, 0) || align(&a, 512) ||

@@ -67,6 +67,7 @@ enum {
 	BUILD,
 	IMAGE,
 	ADD,
+	JOB,
 	MEMORY,
 	LIMIT,
 	SHARE,
@@ -91,6 +92,7 @@ static const struct argp_option known[] = {
 	  "What is made: the guest's folder is below its run/", 0 },
 	{ "initrd", IMAGE, "FILE", 0, "The guest's root image", 0 },
 	{ "add", ADD, "FILE", 0, "Put FILE into the guest's /tests", 0 },
+	{ "job", JOB, "NAME=TEXT", 0, "A file /job/NAME in the guest", 0 },
 	{ "mem", MEMORY, "SIZE", 0, "What the kernel is told to have", 0 },
 	{ "timeout", LIMIT, "SECONDS", 0, "Wall-clock limit; 0: none", 0 },
 	{ "share", SHARE, "DIR", 0, "The kernel may read below DIR", 0 },
@@ -181,6 +183,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->add = checked(
 			realloc(o->add, (o->n_add + 1) * sizeof(*o->add)));
 		o->add[o->n_add++] = arg;
+		break;
+	case JOB:
+		if (!strchr(arg, '='))
+			cannot("--job %s: no NAME=TEXT", arg);
+		o->job = checked(
+			realloc(o->job, (o->n_job + 1) * sizeof(*o->job)));
+		o->job[o->n_job++] = arg;
 		break;
 	case MEMORY:
 		o->memory = kib(arg);

@@ -36,6 +36,8 @@ struct options {
 	const char *top, *build, *kernel, *initrd, *log, *wrap, *share;
 	char **add; /* files for /tests */
 	size_t n_add;
+	char **job; /* files for /job, NAME=TEXT */
+	size_t n_job;
 	char **words; /* the kernel's command line */
 	char **command;
 	unsigned long long memory; /* KiB */
