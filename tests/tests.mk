@@ -5,7 +5,7 @@
 T      ?=
 REPEAT ?= 1
 
-TEST_PACKAGES := shellcheck fio stress-ng sqlite3 gdbserver
+TEST_PACKAGES := graphviz zstd shellcheck fio stress-ng sqlite3 gdbserver
 
 guest-tests := $(wildcard tests/guest/*/*.c)
 host-tests  := $(wildcard tests/host/*.sh)
@@ -76,6 +76,10 @@ test-deps:
 table: ## the list of scenarios in tests/README.md, from the last run on each kernel
 	@tests/table patched stock before
 .PHONY: table
+
+repro: ## historic bugs, put back: the list; BUG=m2 builds one, shows symptom, verdict and cure
+	@tests/repro $(BUG)
+.PHONY: repro
 
 mutants: ## take the patched series back hunk by hunk: which test notices?
 	@$(MAKE) --no-print-directory test VARIANT=patched DEBUG= T='guest/[!g]*'

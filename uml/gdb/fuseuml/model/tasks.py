@@ -103,6 +103,12 @@ def state(task):
     return "?"
 
 
+def frozen(task):
+    """By the freezer: it sleeps on where it was, or in the freezer's own function."""
+    bits = int(task["__state"] if kernel.has_member(task, "__state") else task["state"])
+    return bool(bits & 0x8000)
+
+
 def killable(task):
     """Does a fatal signal end its sleep?"""
     bits = int(task["__state"] if kernel.has_member(task, "__state") else task["state"])

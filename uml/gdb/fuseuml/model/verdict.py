@@ -222,7 +222,15 @@ def find(graph):
             victims = [s for s, way in ways.items() if way]
             if not victims:
                 continue
-            longest = max(victims, key=lambda s: (len(ways[s]), -int(s.task["pid"])))
+            # what a bystander waits for tells most: a slot, the throttle
+            longest = max(
+                victims,
+                key=lambda s: (
+                    any(n.kind in ("slots", "throttle") for n, _ in ways[s]),
+                    len(ways[s]),
+                    -int(s.task["pid"]),
+                ),
+            )
             path = ways[longest]
             kind = _kind_of_chain(path)
             verdicts.append(

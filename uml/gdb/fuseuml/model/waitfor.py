@@ -325,6 +325,8 @@ class Graph:
 
     def _halted(self, task):
         """Frozen or stopped: it will read nothing."""
+        if tasks.frozen(task):
+            return True
         names = self._names(task)
         return bool({"do_freezer_trap", "__refrigerator", "do_signal_stop"} & set(names))
 
@@ -373,7 +375,13 @@ class Graph:
             for task in running:
                 self.link(node, self.task(task), "its thread")
             return
-        if readers:
+        timed = [t for t in busy if self._has_timer(t)]
+        if timed:
+            self.link(
+                node, self.leaf("timer", "%s sleeps until a timer, and may answer then" % tasks.who(timed[0]), True),
+                "where",
+            )  # fmt: skip
+        elif readers:
             text = "it is kept: %d of its threads wait for the next request" % len(readers)
             self.link(node, self.leaf("withheld", text, ident=("kept", number)), "where")
         else:
@@ -550,7 +558,7 @@ class Graph:
 
     def _page_writes(self, fi, task, names):
         """fuse_wait_on_page_writeback() and the like: which page, its frame tells."""
-        first = last = None
+        first = last = newest = None
         with tasks.looking_at(task):
             for _, frame in tasks.frames(task):
                 place = Place(frame)
@@ -561,6 +569,7 @@ class Graph:
                         first = last = int(folio["index"]) if folio is not None else None
                 elif place.name == "fuse_wait_on_range_writeback":
                     first, last = place.number("first"), place.number("last")
+                    newest = place.number("seq")
                 if first is not None:
                     break
         if first is None:
@@ -570,6 +579,9 @@ class Graph:
         if last is None:
             last = 1 << 60
         over = [w for w in fuse.writepages(fi) or [] if w.last >= first and w.first <= last]
+        if newest is not None:
+            # those that began later are not waited for
+            over = [w for w in over if not has_member(w.wpa, "seq") or int(w.wpa["seq"]) <= newest]
         if len(over) == 1:
             return self.page_write(fi, over[0])
         text = "the WRITE of page %d of %s to end" % (first, fuse.describe(fi))
@@ -837,7 +849,7 @@ class Graph:
             self.link(node, self.leaf("runs", "nothing: it can run", True), "waits for")
             return
         queued = self.queued.get(int(task.address))
-        if queued and queued[0].kind in ("idle", "parked"):
+        if queued and queued[0].kind in ("idle", "parked") and not tasks.frozen(task):
             self._put(node, task, *queued)
             return
         with tasks.looking_at(task):
@@ -845,7 +857,7 @@ class Graph:
             names = [p.name for p in places]
             self.stacks.setdefault(int(task.address), [re.sub(r"\..*", "", n) for n in names])
             where = _where(places)
-            halted = self._halted_leaf(names)
+            halted = self._halted_leaf(task, names)
             later = None
             if halted:
                 target, how = halted
@@ -865,8 +877,8 @@ class Graph:
             where = _where(places)
         self.link(node, target, how, where)
 
-    def _halted_leaf(self, names):
-        if "do_freezer_trap" in names or "__refrigerator" in names:
+    def _halted_leaf(self, task, names):
+        if tasks.frozen(task) or "do_freezer_trap" in names or "__refrigerator" in names:
             return self.leaf("frozen", "frozen, by its cgroup or a suspend: only who froze it can thaw it"), "is"
         if "do_signal_stop" in names:
             return self.leaf("stopped", "stopped by a signal: SIGCONT lets it go on"), "is"
@@ -937,6 +949,27 @@ class Graph:
                 return here - offset_of(kind, "wait_list")
             here = kernel.word(here)
         return 0
+
+    def _has_timer(self, task):
+        """Does it sleep until a time that has been set?"""
+        names = self._names(task)
+        if not {"schedule_timeout", "schedule_hrtimeout_range_clock", "do_nanosleep", "futex_wait_queue"} & set(names):
+            return False
+        with tasks.looking_at(task):
+            for _, frame in tasks.frames(task):
+                place = Place(frame)
+                if place.name == "do_nanosleep":
+                    return True
+                if place.name == "schedule_timeout" and self._timer_armed(task, place):
+                    return True
+                if place.name in ("futex_wait_queue", "schedule_hrtimeout_range_clock"):
+                    timer = place.value("timeout") if place.name == "futex_wait_queue" else place.value("t")
+                    if place.name == "futex_wait_queue":
+                        return timer is not None and int(timer) != 0
+                    owner = place.value("t")
+                    if owner is not None and owner.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
+                        return int(owner["task"]) == int(task.address)
+        return False
 
     def _timer_armed(self, task, place):
         """schedule_timeout() keeps its timer on the stack: is it running, and this task's?"""

@@ -16,6 +16,7 @@ from . import session
 
 HUNG = 124
 PATIENCE = 60  # seconds of the guest's clock
+at_stop = None  # a function that FIRST may set: called at each stop of its breakpoints
 
 
 class _Idle(gdb.Breakpoint):
@@ -25,7 +26,7 @@ class _Idle(gdb.Breakpoint):
         super().__init__("arch_cpu_idle", internal=True)
         self.silent = True
         self.looked = self.since = None
-        self.switches = -1
+        self.switches = {}
         self.known = None
 
     def stop(self):
@@ -33,11 +34,15 @@ class _Idle(gdb.Breakpoint):
         if self.looked is not None and now - self.looked < kernel.hz():
             return False
         self.looked = now
-        switches = sum(
-            int(t["nvcsw"]) + int(t["nivcsw"]) for t in tasks.tasks() if not tasks.is_kernel_thread(t)
-        )
-        if switches != self.switches or self.since is None:
-            self.switches, self.since = switches, now
+        switches = {
+            int(t.address): (int(t["nvcsw"]) + int(t["nivcsw"]), t)
+            for t in tasks.tasks()
+            if not tasks.is_kernel_thread(t)
+        }
+        ran = [t for key, (n, t) in switches.items() if self.switches.get(key, (None,))[0] != n]
+        self.switches = switches
+        if self.since is None or not all(map(throttled, ran)):
+            self.since = now
             return False
         if now - self.since < PATIENCE * kernel.hz():
             return False
@@ -47,6 +52,11 @@ class _Idle(gdb.Breakpoint):
             return False
         self.known = graph, verdicts
         return True
+
+
+def throttled(task):
+    """It only wakes to look whether there are fewer dirty pages, or more memory."""
+    return bool({"balance_dirty_pages", "reclaim_throttle"} & set(tasks.functions(task)))
 
 
 def cures(graph, verdicts):
@@ -118,8 +128,13 @@ def main():
     """FUSE_UML_OUT: a file for the cures; FUSE_UML_KEEP: a folder for the artefact."""
     try:
         session.prepare()
+        if os.environ.get("FUSE_UML_FIRST"):
+            gdb.execute("source " + os.environ["FUSE_UML_FIRST"])
         idle = _Idle()
         gdb.execute("run", to_string=True)
+        while idle.known is None and at_stop and gdb.selected_inferior().pid:
+            at_stop()
+            gdb.execute("continue", to_string=True)
         if idle.known is None:
             # ended: the launcher tells how
             session.quit_with(0 if not gdb.selected_inferior().pid else 1)

@@ -1,0 +1,150 @@
+#!/bin/sh
+# Why a mount hangs, told in one sentence: for each class of deadlock a guest that is in it.
+# What was there before showed the victims: a list of blocked tasks that left out the one
+# who held the lock, as it slept interruptibly, and WRITEs that "nobody" waited for.
+# shellcheck disable=SC2016 # the guest's shell and gdb expand these
+set -u
+. tests/host/gdb-lib
+unset CMD KEEP CORE CURE STACKS FIRST
+[ "$VARIANT" != before ] || {
+	echo '1..0 # SKIP no page writeback in this kernel'
+	exit 0
+}
+[ "$mem" = 256M ] || {
+	echo '1..0 # SKIP with KASAN the same verdicts take minutes'
+	exit 0
+}
+cc -static -O1 -o "$scratch/why_user" tests/host/why_user.c || exit 1
+
+why() { # command [options of uml/run]
+	try env CMD="PATH=\$PATH:/tests; $1" RUN="--add $scratch/why_user ${2-}" uml/gdb/why "$kernel" "$image"
+}
+verdict() { # class, what the sentence says, of what
+	like "$scratch/out" "^  class: $1;" "$3: $1" || return
+	like "$scratch/out" "$2" "... $(grep -E -m 1 "$2" "$scratch/out" | cut -c 1-150)"
+	no_traceback
+}
+export CURE=no
+
+why 'gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
+tried 124 'a hang is status 124'
+verdict withheld '^The server withholds a reply: WRITE unique [0-9]+ nodeid 2 offset 0 size 4096 is .*\. act \(pid [0-9]+\) waits because of it\.$' \
+	'a server that withholds'
+like "$scratch/out" 'waits for +WRITEs of nodeid 2 \(/a\) to end: 1 in flight +\[fuse_set_nowrite\(\) fs/fuse/file.c:[0-9]+\]' \
+	'... each step of the chain, with function and line'
+
+why 'why_user keep $(pidof fuse-server) & sleep 1; kill -9 $(pidof fuse-server); sleep 1; stat /mnt/fuse/a'
+verdict nobody 'unread by the server of connection [0-9]+, why_user \(pid [0-9]+\), which is nobody: no task reads its device' \
+	'a server that is dead, its device still open'
+
+why 'gate reenter stat a getattr times=1; stat /mnt/fuse/a' "--server-options --threads=1"
+grep -q 'unknown option --server-options' "$scratch/out" "$scratch/err" &&
+	why 'umount /mnt/fuse; fuse-server --threads 1 /mnt/fuse; gate reenter stat a getattr times=1; stat /mnt/fuse/a'
+verdict server '^Deadlock through the server: fuse-server \(pid ([0-9]+)\) waits for the reply to GETATTR .*unread by the server.*itself\.$' \
+	'one thread, waiting for itself'
+
+why 'gate reenter stat a getattr; stat /mnt/fuse/a'
+verdict server '^Deadlock through the server: fuse-server .* waits for the reply to GETATTR' 'a server that stats its own mount'
+
+why 'echo hello >/srv/fuse/b; gate reenter write b truncate; act /mnt/fuse/b open:1 truncate:1'
+verdict server '^Deadlock through the server: fuse-server .* waits for the inode lock of nodeid 2 \(/b\), held by act .* reply to SETATTR' \
+	'... that writes to it'
+
+why 'gate reenter fsync b write times=1; act /mnt/fuse/b open:1 store:0 fsync'
+verdict server '^Deadlock through the server: fuse-server .* inode lock of nodeid 2 \(/b\), held by act .* WRITEs of nodeid 2 .* WRITE unique' \
+	'... that calls fsync there'
+
+why 'umount /mnt/fuse; fuse-server -o keep_cache /mnt/fuse; head -c 8192 /dev/zero >/srv/fuse/b; gate reenter map b read times=1; cat /mnt/fuse/b'
+verdict server '^Deadlock through the server: fuse-server .* lock of page 0 of nodeid 2 \(/b\), kept up by READ' '... that faults on a mapping of it'
+like "$scratch/out" 'page 0 of nodeid 2 \(/b\) +\[.*mm/filemap.c' '... in a page fault'
+
+why 'echo hello >/srv/fuse/b; gate notify inval_inode read; cat /mnt/fuse/b'
+verdict server '^Deadlock through the server: fuse-server .* lock of page 0 of nodeid 2 \(/b\), kept up by READ' 'a notification from inside a handler'
+like "$scratch/out" '\[invalidate_inode_pages2_range\(\) mm/truncate.c' '... which waits there'
+
+for ring in "'1 2' '2 1'" "'1 2' '2 3' '3 1'"; do
+	why "for n in $ring; do set -- \$n; why_user flock /tmp/\$1 /tmp/\$2 & done; wait"
+	n=$(echo "$ring" | wc -w)
+	verdict kernel "^Deadlock in the kernel, $((n / 2)) tasks wait for each other: .* again\.\$" "$((n / 2)) tasks in a ring"
+done
+
+why 'for b in /sys/class/bdi/0:*; do echo 0 >$b/strict_limit; echo 100 >$b/max_ratio; done
+	head -c 262144 /dev/zero >/srv/fuse/b; gate hold write; v=; for n in $(seq 0 2 34); do v="$v store:$n"; done
+	act /mnt/fuse/a open:80 $v kick sleep:1 & sleep 3; cat /mnt/fuse/b >/dev/null'
+verdict slots '^All background slots are taken: cat \(pid [0-9]+\) waits for a free slot: connection [0-9]+ has 1[0-9] of 12' \
+	'no background slot for a bystander'
+
+why 'gate hold write; act /mnt/fuse/a open:1500 store:0-1499' '--mem 160M'
+verdict throttled '^Throttled: act .* waits for fewer dirty pages .* kept up by WRITE unique' 'a writer that is throttled'
+
+if [ "$VARIANT" = stock ]; then
+	why 'umount /mnt/fuse; fuse-server -o writeback_cache /mnt/fuse; gate hold setattr; echo hi >/mnt/fuse/f; sync'
+	verdict withheld '^The server withholds a reply: SETATTR .*sync .*because of it' 'sync(2) behind a SETATTR of the writeback cache'
+	like "$scratch/out" 'the flusher of bdi' '... by way of the flusher'
+	why 'mkdir /srv/lower /srv/fuse/lower; echo 1048576 >/proc/sys/vm/dirty_bytes
+		fuse-server --source /srv/lower --control /run/lower.sock -o writeback_cache --gate "hold write" /srv/fuse/lower
+		for b in /sys/class/bdi/0:*; do echo 0 >$b/strict_limit; echo 100 >$b/max_ratio; done
+		act /mnt/fuse/lower/f open:600 store:0-599 fsync'
+	verdict throttled 'fuse-server .* waits for fewer dirty pages' 'a server that is throttled on a lower file system'
+else
+	skip 'sync(2) behind a SETATTR of the writeback cache' 'this kernel has no writeback cache'
+	skip 'a server that is throttled on a lower file system' 'this kernel has no writeback cache'
+fi
+
+why 'mkdir /run/fr; mount -t cgroup -o freezer freezer /run/fr; mkdir /run/fr/s; echo $(pidof fuse-server) >/run/fr/s/cgroup.procs
+	echo FROZEN >/run/fr/s/freezer.state; stat /mnt/fuse/a'
+verdict frozen '^Frozen: fuse-server \(pid [0-9]+\) is frozen.* stat \(pid [0-9]+\) waits because of it' 'a frozen server'
+
+why 'kill -STOP $(pidof fuse-server); stat /mnt/fuse/a'
+verdict stopped '^Stopped: fuse-server \(pid [0-9]+\) is stopped by a signal' 'a stopped server'
+
+# Bugs put into the running kernel: a call that is left out
+left_out() { # function, condition on its first argument and its caller
+	cat >"$scratch/first" <<-EOF
+		python
+		from fuseuml.commands import park
+		from fuseuml.model import fuse
+		from fuseuml.session import hang
+		class LeftOut(gdb.Breakpoint):
+		    met = 0
+		    def nth(self, n):
+		        self.met += 1
+		        return self.met == n
+		    def stop(self):
+		        frame = gdb.newest_frame()
+		        argument = int(frame.read_register("rdi"))
+		        caller = frame.older().name() if frame.older() else ""
+		        return $2
+		LeftOut("$1", internal=True).silent = True
+		def leave_out():
+		    frame = gdb.newest_frame()
+		    sp = int(frame.read_register("rsp"))
+		    back = int.from_bytes(bytes(gdb.selected_inferior().read_memory(sp, 8)), "little")
+		    park._set_register("rsp", sp + 8)
+		    park._set_register("rip", back)
+		hang.at_stop = leave_out
+		end
+	EOF
+	export FIRST="$scratch/first"
+}
+left_out __fuse_release_nowrite 'caller == "fuse_do_setattr" and self.nth(2)'
+why 'act /mnt/fuse/f open:4 store:0-3 truncate:8192'
+verdict self '^Deadlock in the kernel, a task waits for itself: act \(pid ([0-9]+)\) waits for the WRITE of page 0 .* not sent before the end of FUSE_NOWRITE of nodeid 2 \(/f\), set, with the inode lock held, by act .* itself\.$' \
+	'M2: pages dropped with the block of WRITEs set'
+
+left_out __wake_up 'caller.startswith("fuse_writepage") and any(argument == int(fi["page_waitq"].address) for fc in fuse.connections() for fi in fuse.inodes(fc) if fuse.is_regular(fi))'
+why 'gate delay 1 write; act /mnt/fuse/f open:4 store:0 fsync'
+verdict lost '^A wakeup was lost: act \(pid [0-9]+\) waits for .*nobody will wake it: all WRITEs of nodeid 2 \(/f\) have ended' 'a wakeup that is lost'
+unset FIRST
+
+# What is no hang
+why 'sleep 1000; echo slept'
+tried 0 'one that only sleeps ends by itself'
+has slept
+ok $? '... with its output'
+why 'exit 7'
+tried 7 '... and with its status'
+why 'gate delay 100 write; act /mnt/fuse/a open:1 store:0 fsync; echo done=$?'
+has 'done=0'
+ok $? 'a slow server is no hang' || remark "$scratch/out"
+done_testing

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * why_user: what the guest's shell cannot do to make a hang, for gdb_why.sh
+ *
+ *	why_user flock FILE OTHER	lock FILE, and a second later OTHER, by flock(2)
+ *	why_user keep PID		keep the /dev/fuse of process PID open for ever
+ *
+ * Status: 0; 1 it failed; 2 wrong usage.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int lock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT, 0644);
+
+	return fd < 0 || flock(fd, LOCK_EX);
+}
+
+static int keep(int pid)
+{
+	char path[64], where[PATH_MAX];
+	int process = syscall(SYS_pidfd_open, pid, 0), kept = 0;
+	ssize_t len;
+
+	for (int fd = 0; fd < 64; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+		len = readlink(path, where, sizeof(where) - 1);
+		if (len < 0)
+			continue;
+		where[len] = 0;
+		if (!strcmp(where, "/dev/fuse") &&
+		    syscall(SYS_pidfd_getfd, process, fd, 0) >= 0)
+			kept++;
+	}
+	if (!kept)
+		return 1;
+	puts("kept");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "flock")) {
+		if (lock(argv[2]))
+			return 1;
+		sleep(1);
+		return lock(argv[3]);
+	}
+	if (argc == 3 && !strcmp(argv[1], "keep"))
+		return keep(atoi(argv[2]));
+	fprintf(stderr, "usage: why_user flock FILE OTHER | keep PID\n");
+	return 2;
+}
