@@ -34,9 +34,9 @@ gdb: ready $(if $(T),one-test test-programs) ## the kernel under gdb; BREAK=fuse
 	@$(if $(T),$(as-command)) uml/gdb/debug $(LINUX) $(IMAGE)
 .PHONY: gdb
 
-gdb-daemon: ready ## the daemon inside the guest under gdb; BREAK=fs_write CMD='...'
+gdb-server: ready ## the server inside the guest under gdb; BREAK=fs_write CMD='...'
 	@uml/gdb/debug-server $(LINUX) $(IMAGE)
-.PHONY: gdb-daemon
+.PHONY: gdb-server
 
 tour: ready ## three walks through page writeback in gdb; PART=2 takes one
 	@uml/gdb/tour $(LINUX) $(IMAGE) $(PART)

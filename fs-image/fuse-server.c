@@ -230,7 +230,7 @@ static void background(void)
 }
 
 /*
- * One message. uml/gdb/daemon.py finds here which request a thread handles, so @message
+ * One message. uml/gdb/server.py finds here which request a thread handles, so @message
  * (NULL: it is in a pipe) stays in sight to the end.
  */
 __attribute__((noipa)) static void

@@ -53,7 +53,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 	run --log "$scratch/log.$i" -- sh -c "$traffic"
 	[ $i -gt 1 ] || {
 		tried 0 'traffic on the mount'
-		like "$scratch/out" ' WRITE ' '... which the daemon has seen'
+		like "$scratch/out" ' WRITE ' '... which the server has seen'
 		is "$(grep -c '  -' "$scratch/out")" 24 '... all of it'
 	}
 	mv "$scratch/out" "$scratch/out.$i"

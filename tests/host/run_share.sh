@@ -50,7 +50,7 @@ run --host-root -- git --version
 tried 0 "--host-root runs the host's programs"
 is "$(cat "$scratch/out")" "$(git --version)" '... which say what they say on the host'
 run --host-root -- sh -c 'touch /usr/x /etc/x /host/x; echo $?; readlink /proc/1/exe; grep -c fuse-server /proc/mounts'
-is "$(tr '\n' ' ' <"$scratch/out")" '1 /init 1 ' '... the host is read-only, init and the daemon are ours'
+is "$(tr '\n' ' ' <"$scratch/out")" '1 /init 1 ' '... the host is read-only, init and the server are ours'
 run --host-root --share "$share:rw" -- sh -c 'cat /mnt/share/file; echo both >/mnt/share/both; git --version'
 tried 0 '--host-root with --share'
 is "$(cat "$share/both")" both '... writes there'
@@ -69,7 +69,7 @@ chmod +x "$scratch/first"
 echo data >"$scratch/second file"
 run --add "$scratch/first" --add "$scratch/second file" -- sh -c '/tests/first x; cat "/tests/second file"'
 is "$(tr '\n' ' ' <"$scratch/out")" 'ran /tests/first x data ' '--add puts files into /tests'
-run --no-fuse -- sh -c '! grep /mnt/fuse /proc/mounts && ! ps | grep -q [f]use-daemon'
+run --no-fuse -- sh -c '! grep /mnt/fuse /proc/mounts && ! ps | grep -q [f]use-server'
 tried 0 '--no-fuse'
 run -- sh -c 'env | sort; pwd'
 is "$(tr '\n' ' ' <"$scratch/out")" \

@@ -98,7 +98,7 @@ mkdir -p "$scratch/add/bin"
 printf '#!/bin/sh\nexit 3\n' >"$scratch/add/bin/fuse-server"
 chmod +x "$scratch/add/bin/fuse-server"
 (cd "$scratch/add" && find . | cpio --quiet -o -H newc) | cat "$image" - >"$scratch/broken.cpio"
-refused 'a daemon that does not start' 'fuse-server did not start' --initrd "$scratch/broken.cpio" -- true
+refused 'a server that does not start' 'fuse-server did not start' --initrd "$scratch/broken.cpio" -- true
 run --initrd "$scratch/broken.cpio" --no-fuse -- sh -c '! grep /mnt/fuse /proc/mounts'
 tried 0 '... and need not with --no-fuse'
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""gdb on the FUSE daemon in the guest, see uml/gdb/debug-server: commands that find a request
+"""gdb on the FUSE server in the guest, see uml/gdb/debug-server: commands that find a request
 by the unique that the kernel's side shows."""
 import os
 import sys
@@ -19,12 +19,12 @@ def handled(frame):
     return None
 
 
-class AttachDaemon(gdb.Command):
+class AttachServer(gdb.Command):
     """Connect to the gdbserver in the guest.
-    Usage: attach-daemon TERMINAL"""
+    Usage: attach-server TERMINAL"""
 
     def __init__(self):
-        super().__init__("attach-daemon", gdb.COMMAND_RUNNING)
+        super().__init__("attach-server", gdb.COMMAND_RUNNING)
 
     def invoke(self, arg, from_tty):
         gdb.execute("set pagination off")
@@ -37,14 +37,14 @@ class AttachDaemon(gdb.Command):
                 gdb.decode_line(name)
             except gdb.error:
                 print(
-                    "uml/gdb/debug-server: BREAK=%s: the daemon has no such function" % name,
+                    "uml/gdb/debug-server: BREAK=%s: the server has no such function" % name,
                     file=sys.stderr,
                 )
                 finish(2)
             gdb.execute("break " + name)
         if sys.__stdin__.isatty() and sys.__stdout__.isatty():
             gdb.write(
-                "The daemon stands still: `continue`. break-unique N stops at a request, unique\n"
+                "The server stands still: `continue`. break-unique N stops at a request, unique\n"
                 "tells which one a thread handles, `thread apply all bt` shows them all.\n"
                 "With the kernel's gdb at the same time: uml/gdb/debug-server --help\n"
             )
@@ -114,7 +114,7 @@ class Unique(gdb.Command):
 
 
 class BreakUnique(gdb.Command):
-    """Stop where the daemon begins to handle the request with this unique.
+    """Stop where the server begins to handle the request with this unique.
     Usage: break-unique N"""
 
     def __init__(self):
@@ -128,6 +128,6 @@ class BreakUnique(gdb.Command):
         gdb.execute("break handle_buf if message->unique == %s" % arg)
 
 
-AttachDaemon()
+AttachServer()
 Unique()
 BreakUnique()

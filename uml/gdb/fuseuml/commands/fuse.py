@@ -9,7 +9,7 @@ class FuseConns(Command):
     Usage: fuse-conns
 
     "waiting" is what /sys/fs/fuse/connections/N/waiting shows. Background: requests that
-    nobody waits for (WRITEs of page writeback, readahead): active ones are at the daemon
+    nobody waits for (WRITEs of page writeback, readahead): active ones are at the server
     or pending, at most max_background; the others are set aside in the kernel."""
 
     name = "fuse-conns"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A request that misbehaves has two ends. The daemon runs inside the guest, out of a
+# A request that misbehaves has two ends. The server runs inside the guest, out of a
 # host debugger's sight; gdbserver in the guest, over a serial line, brings it into view
 # while another gdb holds the kernel. The request's unique is the same on both sides.
 set -u
@@ -9,27 +9,27 @@ command -v gdbserver >/dev/null || {
 	exit 0
 }
 
-debug_daemon() {
+debug_server() {
 	try env BREAK="$1" CMD="$2" MEM=$mem uml/gdb/debug-server "$kernel" "$image"
 }
-debug_daemon fs_write 'echo hi >/mnt/fuse/x'
-tried 0 'a stop in the daemon'
+debug_server fs_write 'echo hi >/mnt/fuse/x'
+tried 0 'a stop in the server'
 like "$scratch/out" '^#0 +fs_write \(.*data=0x[0-9a-f]+ "hi\\n", size=3, off=0' 'backtrace with arguments'
 like "$scratch/out" '^unique [0-9]+ opcode 16 nodeid [0-9]+$' 'the request, by unique'
-debug_daemon fs_write true
+debug_server fs_write true
 tried 1 'never there: status 1'
 like "$scratch/err" 'fs_write was never reached' '... said so'
 cat "$scratch/out" "$scratch/err" >"$scratch/all"
 like "$scratch/all" '\(process [0-9]+\) exited normally' '... and the server has ended as ever'
 unlike "$scratch/all" 'Remote communication error|Error detected' '... with the line still there'
-debug_daemon no_such_function true
+debug_server no_such_function true
 tried 2 'no such function: status 2'
-like "$scratch/err" 'BREAK=no_such_function: the daemon has no such function' '... named'
-debug_daemon '' true
+like "$scratch/err" 'BREAK=no_such_function: the server has no such function' '... named'
+debug_server '' true
 tried 2 'neither BREAK nor a terminal: status 2'
 
-# Both at once: the kernel's gdb finds what the daemon was stopped with, by unique
-debug_daemon fs_write 'echo hi >/mnt/fuse/x' >/dev/null 2>&1
+# Both at once: the kernel's gdb finds what the server was stopped with, by unique
+debug_server fs_write 'echo hi >/mnt/fuse/x' >/dev/null 2>&1
 unique=$(sed -n 's/^unique \([0-9]*\) .*/\1/p' "$scratch/out")
 in_gdb 'gate hold write >/dev/null; (echo hi >/mnt/fuse/x) & gate wait write >/dev/null; stat -f /mnt/fuse' <<'END'
 break fuse_statfs
