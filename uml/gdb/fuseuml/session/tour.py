@@ -338,7 +338,7 @@ def _source():
 def walk(part):
     """Boot and go through a part; a Problem where the kernel does not do as told."""
     title, stops = PARTS[part]
-    write("=== Tour, part %d: %s\n    kernel: %s" % (part, title, gdb.current_progspace().filename))
+    write("=== Tour, part %d: %s\n    kernel: %s" % (part, title, kernel.release()))
     started = False
     ended = []
     gdb.events.exited.connect(ended.append)
