@@ -11,6 +11,7 @@
 #	<!-- not run: it takes 15 minutes -->
 #	<!-- status: 124 -->		what the commands of the block end with
 #	<!-- terminal: quit -->		typed on a terminal, and there this
+#	<!-- and on a terminal: quit -->	both without one and on one
 #
 # What stands within a line as `make verb VAR=...` must be a verb, with variables that
 # exist.
@@ -28,6 +29,7 @@ commands() {
 	function command(line) { print FILENAME ":" FNR "\t" how "\t" want "\t" line }
 	FNR == 1 { inside = 0; flush() }
 	/^<!-- not run: .* -->$/ { how = "not"; next }
+	/^<!-- and on a terminal: .* -->$/ { how = $0; gsub(/^<!-- and on a terminal: | -->$/, "", how); how = "both " how; next }
 	/^<!-- terminal: .* -->$/ { how = $0; gsub(/^<!-- terminal: | -->$/, "", how); how = "type " how; next }
 	/^<!-- status: [0-9]+ -->$/ { want = $3; next }
 	/^```/ {
@@ -74,11 +76,10 @@ normal() {
 documents=$(git ls-files -co --exclude-standard '*.md' 2>/dev/null || find . -name '*.md' ! -path './build/*')
 # shellcheck disable=SC2086 # names without blanks
 commands $documents >"$scratch/commands"
-[ "$(grep -c '	run	' "$scratch/commands")" -ge 8 ]
+[ "$(grep -c '	run	' "$scratch/commands")" -ge 5 ]
 ok $? 'there are commands in the documents'
 
-expect() { # a shown line: is it in the output of the last command?
-	[ -n "$place" ] || return
+expect() { # a line that the document shows: is it in the output?
 	case $1 in
 	*[a-zA-Z]*) ;;
 	*) return ;;
@@ -90,45 +91,56 @@ expect() { # a shown line: is it in the output of the last command?
 	*) grep -q -x -F -- "$shown" "$scratch/normal" ;;
 	esac || printf '%s\n' "$1" >>"$scratch/missing"
 }
-all_shown() {
-	[ -z "$place" ] || [ ! -e "$scratch/missing" ] || {
-		ok 1 "$place: ... prints what the document shows"
+type_it() { # where, status, how; $scratch/command, $scratch/below
+	case $3 in
+	without) try sh "$scratch/command" ;;
+	*) try sh -c "(sleep 1; echo '$3') | script -qefc 'sh $scratch/command' /dev/null" ;;
+	esac
+	cat "$scratch/err" "$scratch/out" | normal >"$scratch/normal"
+	[ "$status" -eq "$2" ]
+	ok $? "$1: $(sed -n 2p "$scratch/command")$([ "$3" = without ] || echo ' (on a terminal)')" || {
+		echo "#   expected status $2, got $status; it printed" >&2
+		remark "$scratch/normal"
+	}
+	rm -f "$scratch/missing"
+	while IFS= read -r below <&4; do
+		expect "$below"
+	done 4<"$scratch/below"
+	[ ! -e "$scratch/missing" ] || {
+		ok 1 "$1: ... prints what the document shows"
 		echo '#   these lines did not come:' >&2
 		remark "$scratch/missing"
 		echo '#   it printed' >&2
 		remark "$scratch/normal"
 	}
-	rm -f "$scratch/missing"
 }
-place=
-while IFS= read -r line <&3; do
-	case $line in
-	'	'*)
-		expect "${line#	}"
-		continue
+type_all() { # where, how, status, command
+	[ -n "$1" ] || return
+	printf 'export DEPS=no\n%s\n' "$4" >"$scratch/command"
+	case $2 in
+	not) ;;
+	run) type_it "$1" "$3" without ;;
+	type*) type_it "$1" "$3" "${2#type }" ;;
+	both*)
+		type_it "$1" "$3" without
+		type_it "$1" "$3" "${2#both }"
 		;;
 	esac
-	all_shown
-	place=${line%%	*} rest=${line#*	}
-	what=${rest%%	*} rest=${rest#*	}
-	want=${rest%%	*} command=${rest#*	}
-	if [ "$what" = not ]; then
-		place=
-		continue
-	fi
-	printf 'export DEPS=no\n%s\n' "$command" >"$scratch/command"
-	case $what in
-	type*) try sh -c "(sleep 1; echo '${what#type }') | script -qefc 'sh $scratch/command' /dev/null" ;;
-	*) try sh "$scratch/command" ;;
+}
+place='' how='' want='' command=''
+while IFS= read -r line <&3; do
+	case $line in
+	'	'*) echo "${line#	}" >>"$scratch/below" ;;
+	*)
+		type_all "$place" "$how" "$want" "$command"
+		: >"$scratch/below"
+		place=${line%%	*} line=${line#*	}
+		how=${line%%	*} line=${line#*	}
+		want=${line%%	*} command=${line#*	}
+		;;
 	esac
-	cat "$scratch/err" "$scratch/out" | normal >"$scratch/normal"
-	[ "$status" -eq "$want" ]
-	ok $? "$place: $command" || {
-		echo "#   expected status $want, got $status; it printed" >&2
-		remark "$scratch/normal"
-	}
 done 3<"$scratch/commands"
-all_shown
+type_all "$place" "$how" "$want" "$command"
 
 # verbs and variables within lines
 verbs=$(make -s help | sed -n 's/^  make \([a-z-]*\) .*/\1/p')
