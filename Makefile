@@ -22,6 +22,7 @@ include uml/supervise/supervise.mk
 include tests/stress/stress.mk
 include fs-image/image.mk
 include tests/tests.mk
+include tests/explore/explore.mk
 
 ##@ Verbs
 
@@ -30,8 +31,8 @@ run: ready ## a shell in the guest, or CMD='...'. make ends with 2 where that fa
 .PHONY: run
 
 # CMD, BREAK, GO, PID, RUN, MEM: make gives its command line's variables to what it runs
-gdb: ready $(if $(T),one-test test-programs) ## the kernel under gdb; BREAK=fuse_fsync CMD='...' goes straight there; T=A4 runs a test
-	@$(if $(T),$(as-command)) uml/gdb/debug $(LINUX) $(IMAGE)
+gdb: ready $(if $(T),one-test test-programs) $(if $(SCHEDULE),schedule-program) ## the kernel under gdb; BREAK=fuse_fsync CMD='...' goes straight there; T=A4 runs a test
+	@$(if $(T),$(as-command)) $(if $(SCHEDULE),$(as-schedule)) uml/gdb/debug $(LINUX) $(IMAGE)
 .PHONY: gdb
 
 gdb-server: ready ## the server inside the guest under gdb; BREAK=fs_write CMD='...'

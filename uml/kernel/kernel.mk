@@ -97,7 +97,7 @@ config: tree
 # something in the tree is newer than the kernel.
 linux: config ## build/VARIANT/linux
 	@if [ ! -f $(LINUX) ] || [ ! -f $(OBJ)/.built ] || [ -e $(OBJ)/.building ] || \
-	    [ -n "$$(find $(SRC)/ $(OBJ)/.config uml/kernel/cc uml/kernel/ticks.c uml/kernel/build uml/kernel/kernel.mk -name .git -prune -o -newer $(OBJ)/.built -print -quit)" ]; then \
+	    [ -n "$$(find $(SRC)/ $(OBJ)/.config uml/kernel/cc uml/kernel/ticks.c uml/kernel/explore.c uml/kernel/build uml/kernel/kernel.mk -name .git -prune -o -newer $(OBJ)/.built -print -quit)" ]; then \
 	  $(call locked,$(OUT)) uml/phase build "$(NAME)" $(LOG)/build.log \
 	  env $(kernel-env) uml/kernel/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS); fi
 

@@ -48,6 +48,8 @@ static void ticks_say(const char *why)
 	pr_notice("ticks: %lu%s\n", ticks, why);
 }
 
+#include "explore.c"
+
 /* A debugger stops here. It sets ticks_due_at for the next stop, or lets the guest end. */
 noinline void ticks_stop(unsigned long pc)
 {
@@ -73,6 +75,8 @@ void __sanitizer_cov_trace_pc(void)
 		return;
 	if (unlikely(++ticks >= ticks_due_at))
 		ticks_due((unsigned long)__builtin_return_address(0));
+	if (unlikely(explore_on))
+		explore_tick((unsigned long)__builtin_return_address(0));
 }
 EXPORT_SYMBOL(__sanitizer_cov_trace_pc);
 
@@ -81,8 +85,12 @@ static int ticks_set_on(const char *value, const struct kernel_param *kp)
 	bool was = ticks_on;
 	int err = param_set_bool(value, kp);
 
-	if (was && !ticks_on)
+	if (!was && ticks_on)
+		explore_begin();
+	if (was && !ticks_on) {
+		explore_set(false);
 		ticks_say("");
+	}
 	return err;
 }
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the explorer is tested with (tests/host/explore.sh): two tasks write the same byte,
+ * and the program is wrong to think that the second one wins.
+ */
+#include "program.h"
+
+static void one(void)
+{
+	int fd = file("f", O_RDWR);
+
+	ready();
+	must(pwrite(fd, "a", 1, 0));
+}
+
+static void two(void)
+{
+	int fd = file("f", O_RDWR);
+
+	ready();
+	must(pwrite(fd, "b", 1, 0));
+}
+
+static void setup(void)
+{
+	server_file("f", 1, 'o');
+}
+
+static void check(void)
+{
+	expect_byte("f", 0, "b");
+}
+
+PROGRAM(.setup = setup, .tasks = { { "one", one }, { "two", two } },
+	.check = check)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A program to explore: a few tasks that do to a file what users do, and what must hold
+ * in the end, whatever the order. No gates, no sleeps.
+ *
+ *	static void cut(void)
+ *	{
+ *		int fd = file("f", O_RDWR);
+ *
+ *		ready();
+ *		must(ftruncate(fd, 0));
+ *	}
+ *
+ *	static void check(void)
+ *	{
+ *		expect_size("f", 0);
+ *	}
+ *
+ *	PROGRAM(.setup = setup, .tasks = { { "store", store }, { "cut", cut } },
+ *		.check = check)
+ *
+ * Each task is a process. It opens and maps what it needs, says ready(), and goes on when
+ * all are: from there to the end of the last task the kernel's orders are explored. setup
+ * and check run alone, before and after. By itself the program looks for tasks that
+ * hang, pages that are not accounted for at rest, and two WRITEs of one cached page.
+ *
+ * Status: 0; 1 and a line "FAIL: ..." with no number in it that depends on the order.
+ */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "sandbox.h" /* PAGE, MOUNT, SERVER, server_file() */
+
+struct program {
+	const char *options; /* of the server */
+	void (*setup)(void);
+	struct {
+		const char *name;
+		void (*run)(void);
+	} tasks[4];
+	void (*check)(void);
+};
+
+extern const struct program program;
+#define PROGRAM(...) const struct program program = { __VA_ARGS__ };
+
+/*
+ * Wait until all tasks have opened their files: an open drops the file's pages, dirty ones
+ * too, so that what a task stores before would not be dirty any more. Each task of a
+ * program calls it, or none.
+ */
+void opened(void);
+
+void ready(void);
+
+/* Say what is wrong, and end. Without numbers that differ from order to order. */
+__attribute__((format(printf, 1, 2), noreturn)) void fail(const char *format,
+							  ...);
+
+/* A system call that must not fail. */
+long must_(long result, const char *call);
+#define must(call) must_(call, #call)
+
+int file(const char *name, int flags); /* below the mount */
+char *map_file(int fd, size_t size); /* shared, writable */
+void fill(int fd, size_t size, int byte);
+void kick(int fd); /* start writeback, wait for nothing */
+/* A store that may meet a page that has been cut off: then it does nothing. */
+void store(char *to, size_t size, int byte);
+void drop_caches(void);
+
+/*
+ * At the end. All of these look at the server's file and at what a reader of the mount
+ * gets, which must also be the same.
+ */
+void expect_size(const char *name, off_t size);
+/* Each byte of [from, to) is one of these; "" allows 0 only, which is always allowed. */
+void expect_bytes(const char *name, off_t from, off_t to, const char *allowed);
+/* The same, but 0 is not allowed. */
+void expect_data(const char *name, off_t from, off_t to, const char *allowed);
+#define expect_byte(name, at, allowed) expect_data(name, at, (at) + 1, allowed)
+void expect_same(const char *name);
+
+#endif
