@@ -190,6 +190,22 @@ FIXTURE_TEARDOWN(fuse)
 		GATE("wait write");       \
 	} while (0)
 
+/*
+ * Page 0 of @f, which @user has mapped, is in flight, and the READ of an O_DIRECT read
+ * of @g into it is held. The page was dirty anyway when it was pinned, so no fault tells
+ * of the data: once that READ is released the page is dirty again, and still in flight.
+ */
+static inline void in_flight_and_read_into(struct user *user, int f, int g)
+{
+	GATE("hold read file=g");
+	GATE("hold write");
+	DO(user, STORE, 0, 'a');
+	DO(user, AIO_READ, g, 0, PAGE);
+	GATE("wait read");
+	DO(user, KICK, f);
+	GATE("wait write");
+}
+
 /* The kernel must have taken up, or on `before` turned down, what INIT offered. */
 #define WRITEBACK_CACHE_OR_RETURN(user)                                    \
 	do {                                                               \

@@ -791,14 +791,6 @@ static const struct argp_option options[] = {
 };
 /* clang-format on */
 
-static char *help_filter(int key, const char *text, void *input)
-{
-	(void)input;
-	if (key == ARGP_KEY_HELP_POST_DOC)
-		return op_table(text, op_info, NR_KINDS);
-	return (char *)text;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	(void)state;
@@ -868,13 +860,14 @@ int main(int argc, char **argv)
 		.args_doc = "FILE",
 		.doc = doc,
 		.children = children,
-		.help_filter = help_filter,
+		.help_filter = op_table,
 	};
+	struct op_list ops = { op_info, NR_KINDS };
 	uint64_t verified = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	page = sysconf(_SC_PAGESIZE);
-	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	argp_parse(&argp, argc, argv, 0, NULL, &ops);
 	if (!common.quiet)
 		printf("shared-mapping: seed %llu, %u processes with %u operations each, "
 		       "%llu bytes in blocks of %u, pressure %llu%s%s, file %s\n",

@@ -127,18 +127,22 @@ static error_t common_parse(int key, char *arg, struct argp_state *state)
 const struct argp common_argp = { .options = common_options,
 				  .parser = common_parse };
 
-char *op_table(const char *text, const struct op_info *op, int n)
+char *op_table(int key, const char *text, void *input)
 {
+	const struct op_list *ops = input;
 	char *table;
 	size_t size;
-	FILE *out = open_memstream(&table, &size);
+	FILE *out;
 
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)text;
+	out = open_memstream(&table, &size);
 	if (!out)
 		io_error("no memory");
 	fputs(text, out);
-	for (int i = 0; i < n; i++)
-		fprintf(out, "  %-10s %3u  %s\n", op[i].name, op[i].weight,
-			op[i].help);
+	for (int i = 0; i < ops->n; i++)
+		fprintf(out, "  %-10s %3u  %s\n", ops->op[i].name,
+			ops->op[i].weight, ops->op[i].help);
 	fclose(out);
 	return table;
 }

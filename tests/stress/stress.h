@@ -59,8 +59,13 @@ struct op_info {
 	const char *help;
 };
 
-/* @text and a table of @n operations, for the end of --help. To be freed. */
-char *op_table(const char *text, const struct op_info *op, int n);
+struct op_list {
+	const struct op_info *op;
+	int n;
+};
+
+/* An argp help filter; the input is a struct op_list, which ends --help as a table. */
+char *op_table(int key, const char *text, void *input);
 
 /*
  * @size bytes of zeros that children made by fork() share with their parent.

@@ -62,7 +62,8 @@ static const char *decoded(const struct options *o, const char *folder)
 		tree = path(home, "source");
 	tree = realpath(tree, NULL);
 	script = tree ? path(tree, "scripts/decode_stacktrace.sh") : NULL;
-	if (!script || access(script, R_OK) || !first_line(console, "\\+0x[0-9a-f]*/0x"))
+	if (!script || access(script, R_OK) ||
+	    !first_line(console, "\\+0x[0-9a-f]*/0x"))
 		return console;
 	pid = fork();
 	if (!pid) {
@@ -148,9 +149,12 @@ int decide(const struct options *o, const char *folder,
 		return 123;
 	}
 	if (sscanf(end->verdict, "signal %d", &n) == 1) {
-		bad = n == SIGKILL ? first_line(log, "Out of memory: Killed process") : NULL;
+		bad = n == SIGKILL ?
+			      first_line(log, "Out of memory: Killed process") :
+			      NULL;
 		if (bad)
-			say("the guest had no memory left (--mem gives it more): %s", bad);
+			say("the guest had no memory left (--mem gives it more): %s",
+			    bad);
 		return 128 + n;
 	}
 	if (!strncmp(end->verdict, "init:", 5)) {

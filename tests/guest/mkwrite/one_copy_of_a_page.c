@@ -19,15 +19,7 @@ SCENARIO(dirtied_by_direct_io)
 	DO(u, TRUNCATE, f, PAGE);
 	MAP_OR_ENODEV(u, f, PAGE);
 	g = OPEN(u, "g", O_RDONLY | O_DIRECT);
-
-	/* its pages are pinned for writing while they are still dirty */
-	DO(u, STORE, 0, 'a');
-	GATE("hold read file=g");
-	GATE("hold write");
-	DO(u, AIO_READ, g, 0, PAGE);
-	GATE("wait read");
-	DO(u, KICK, f);
-	GATE("wait write");
+	in_flight_and_read_into(u, f, g);
 	GATE("release read");
 	EXPECT_DO(PAGE, u, AIO_WAIT);
 

@@ -11,22 +11,6 @@
 #define _GNU_SOURCE
 #include "scenario.h"
 
-/*
- * @user has page 0 of f dirty and in flight, @g's READ is held, its target is that page.
- * In the end the page is clean, and will be dirty when READ is released.
- */
-static void in_flight(struct user *user, int f, int g)
-{
-	GATE("hold read file=g");
-	GATE("hold write");
-	/* pinned for writing while it is dirty anyway: no fault will tell of the data */
-	DO(user, STORE, 0, 'a');
-	DO(user, AIO_READ, g, 0, PAGE);
-	GATE("wait read");
-	DO(user, KICK, f);
-	GATE("wait write");
-}
-
 SCENARIO(fsync_gets_the_newest)
 {
 	int f = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR), g;
@@ -35,7 +19,7 @@ SCENARIO(fsync_gets_the_newest)
 	DO(u, TRUNCATE, f, 2 * PAGE);
 	MAP_OR_ENODEV(u, f, 2 * PAGE);
 	g = OPEN(u, "g", O_RDONLY | O_DIRECT);
-	in_flight(u, f, g);
+	in_flight_and_read_into(u, f, g);
 
 	GATE("release read");
 	EXPECT_DO(PAGE, u, AIO_WAIT);
@@ -66,7 +50,7 @@ SCENARIO(truncate_drops_both)
 	DO(u, TRUNCATE, f, 2 * PAGE);
 	MAP_OR_ENODEV(u, f, 2 * PAGE);
 	g = OPEN(u, "g", O_RDONLY | O_DIRECT);
-	in_flight(u, f, g);
+	in_flight_and_read_into(u, f, g);
 
 	GATE("release read");
 	EXPECT_DO(PAGE, u, AIO_WAIT);

@@ -19,13 +19,7 @@ static void dirty_in_flight(struct user *u, int f)
 
 	ASSERT_EQ(0, server_file("g", PAGE, 'g'));
 	g = OPEN(u, "g", O_RDONLY | O_DIRECT);
-	GATE("hold read file=g");
-	GATE("hold write");
-	DO(u, STORE, 0, 'a');
-	DO(u, AIO_READ, g, 0, PAGE);
-	GATE("wait read");
-	DO(u, KICK, f);
-	GATE("wait write");
+	in_flight_and_read_into(u, f, g);
 	GATE("release read");
 	EXPECT_DO(PAGE, u, AIO_WAIT);
 	EXPECT_LE(1, vmstat("nr_dirty"));

@@ -81,14 +81,6 @@ static const struct argp_option options[] = {
 };
 /* clang-format on */
 
-static char *help_filter(int key, const char *text, void *input)
-{
-	(void)input;
-	if (key == ARGP_KEY_HELP_POST_DOC)
-		return op_table(text, op_info, NR_KINDS);
-	return (char *)text;
-}
-
 /* What is said by several options together, or has to be looked at before a long run. */
 static void finish_options(bool no_mapwrite, bool no_mapread, bool dreadmap,
 			   bool minimize_set)
@@ -232,8 +224,9 @@ int main(int argc, char **argv)
 		.args_doc = "FILE",
 		.doc = doc,
 		.children = children,
-		.help_filter = help_filter,
+		.help_filter = op_table,
 	};
+	struct op_list ops = { op_info, NR_KINDS };
 	uint64_t verified = 0;
 	int status = ST_OK;
 	char log[PATH_MAX];
@@ -241,7 +234,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	page = sysconf(_SC_PAGESIZE);
-	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	argp_parse(&argp, argc, argv, 0, NULL, &ops);
 	n = readlink("/proc/self/exe", self, PATH_MAX - 1);
 	if (n <= 0 && !realpath(argv[0], self))
 		opt.minimize = false;
