@@ -17,7 +17,8 @@
  *   TTY=1           the command owns tty1, a terminal
  *
  * Consoles: tty0 the kernel's log, tty1 stdout, tty2 stderr, tty3 the verdict:
- * one line, "exit N", "signal N" or "init: what failed".
+ * one line, "exit N", "signal N" or "init: what failed". Before it, "ready" once the
+ * terminal can be typed into.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -413,6 +414,8 @@ static int run_on_terminal(char **argv)
 	int tty = open_console("/dev/tty1", false), status;
 	pid_t pid;
 
+	/* what is typed earlier would wait in the host's pty until more is typed */
+	report("ready\n");
 	count_ticks(true);
 	pid = spawn(argv, (int[]){ tty, tty, tty });
 	while (wait(&status) != pid)

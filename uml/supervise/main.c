@@ -82,6 +82,7 @@ enum {
 	DRY_RUN,
 	ATTACH,
 	CONFINED,
+	CONTAIN,
 	FOLDER,
 	LANDLOCK,
 };
@@ -116,6 +117,9 @@ static const struct argp_option known[] = {
 	{ "confined", CONFINED, NULL, 0,
 	  "Run -- KERNEL WORD... with the guest's view, in FOLDER", 0 },
 	{ "folder", FOLDER, "DIR", 0, "... the guest's", 0 },
+	{ "contain", CONTAIN, NULL, 0,
+	  "Run -- COMMAND ARG...; nothing of it stays when this is told to end",
+	  0 },
 	{ "landlock", LANDLOCK, NULL, 0,
 	  "Print the version of the host's Landlock, 0: none", 0 },
 	{ 0 },
@@ -125,7 +129,7 @@ struct parsed {
 	struct options o;
 	const char *attach, *folder;
 	struct view view;
-	bool confined;
+	bool confined, contain;
 };
 
 static unsigned long long number(const char *text, char **end)
@@ -234,6 +238,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case CONFINED:
 		p->confined = true;
+		break;
+	case CONTAIN:
+		p->contain = true;
 		break;
 	case FOLDER:
 		p->folder = arg;
@@ -392,6 +399,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &p);
 	if (p.attach)
 		return attach(p.attach);
+	if (p.contain && p.o.words && p.o.words[0])
+		return contain(p.o.words);
 	if (p.confined) {
 		p.view.share = p.o.share;
 		p.view.share_rw = p.o.share_rw;

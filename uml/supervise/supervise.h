@@ -59,19 +59,41 @@ __attribute__((format(printf, 1, 2), noreturn)) void cannot(const char *format,
 char *path(const char *folder, const char *name);
 void *checked(void *allocated);
 
-/* keeper.c */
+/* place.c */
 struct place {
+	const char *build;
 	char *runs, *folder; /* the guest's folder, and the one above it */
 	char *memory_below, *memory; /* the same of its memory */
 };
 struct place choose_place(const struct options *o);
+void make_place(const struct place *p);
+void make_file(const struct place *p, const char *name, const char *text);
 void remove_place(const struct place *p);
-void kill_children(pid_t group);
+
+/* guest.c */
+struct guest {
+	pid_t pid;
+	int go; /* a byte here starts it */
+	int out, err, verdict; /* what it prints, what init tells; -1: none */
+	int pty; /* the master of its terminal, or -1 */
+	int user; /* whose window it is: ours, or the slave of a pty */
+	int user_in, user_out; /* what is typed there, and shown */
+	char user_name[32]; /* of that pty */
+};
+char **kernel_argv(const struct options *o);
+void fork_guest(const struct options *o, const struct place *place, int life,
+		const sigset_t *mask, struct guest *g);
+void pin_guest(pid_t pid);
+
+/* keeper.c */
 __attribute__((noreturn)) void keep(const struct options *o,
 				    const struct place *p,
 				    const sigset_t *signals,
 				    const sigset_t *before, int life);
-char **kernel_argv(const struct options *o);
+
+/* descendants.c */
+void kill_children(pid_t group);
+int contain(char **argv);
 
 /* initrd.c */
 int write_initrd(const struct options *o, const char *to, const char *input,
@@ -82,7 +104,7 @@ int confine_version(void);
 void confine(const struct view *v);
 
 /* terminal.c */
-int open_pty(int *other, char name[32]);
+int open_pty(int *slave, char name[32]);
 void copy_window_size(int from, int to);
 int attach(const char *terminal);
 bool make_raw(int fd);

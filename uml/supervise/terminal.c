@@ -2,9 +2,10 @@
 /*
  * Terminals: the user's own, and the pty that a guest's command gets
  *
- * The kernel has the pty's master side, as its con1: a helper process of UML's makes it its
- * controlling terminal, and so learns of a new window size. Whoever looks at the guest has
- * the other side: the keeper, or `supervise --attach` (make console).
+ * The kernel has the pty's slave side, as its con1: a helper process of UML's makes it its
+ * controlling terminal, and so learns of a new window size. The keeper has the master, and
+ * passes on: to and from the user's terminal, or (--pty) another pty, whose slave `supervise
+ * --attach` (make console) opens. Of that one's size the keeper learns in the same way.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -53,20 +54,20 @@ void copy_window_size(int from, int to)
 		ioctl(to, TIOCSWINSZ, &size);
 }
 
-/* The master, *other and its name; -1 with errno. Both sides are raw. */
-int open_pty(int *other, char name[32])
+/* The master, *slave and its name; -1 with errno. Both sides are raw. */
+int open_pty(int *slave, char name[32])
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	struct termios mode;
 
 	if (master < 0 || grantpt(master) || unlockpt(master) ||
 	    ptsname_r(master, name, 32))
 		return -1;
-	*other = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (*other < 0 || tcgetattr(*other, &mode))
+	*slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (*slave < 0 || tcgetattr(*slave, &mode))
 		return -1;
 	cfmakeraw(&mode);
-	return tcsetattr(*other, TCSANOW, &mode) ? -1 : master;
+	return tcsetattr(*slave, TCSANOW, &mode) ? -1 : master;
 }
 
 static bool put(int fd, const char *data, ssize_t size)
