@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* See request.h. */
 #define _GNU_SOURCE
+#include "board.h"
 #include "request.h"
 #include "device.h"
 #include "log.h"
@@ -31,6 +32,19 @@ struct job {
 
 /* ---- the life of a request ---- */
 
+static void on_board(const struct request *rq)
+{
+	static const char *const names[] = { [PASSING] = "passing",
+					     [SERVER] = "server",
+					     [HELD] = "held",
+					     [DELAYED] = "delayed",
+					     [DROPPED] = "dropped" };
+
+	board_set(rq->slot, names[rq->place],
+		  rq->thread || rq->place != PASSING ? rq->thread : gettid(),
+		  rq->rule[rq->after], rq->place == DELAYED ? rq->due : 0);
+}
+
 struct request *request_new(int device, char *buf, size_t len)
 {
 	static uint64_t seq;
@@ -48,6 +62,8 @@ struct request *request_new(int device, char *buf, size_t len)
 
 	pthread_mutex_lock(&state_lock);
 	rq->seq = ++seq;
+	rq->slot = board_take(rq->op.unique);
+	on_board(rq);
 	/* The kernel's promise: never two WRITEs of one cached page at a time. */
 	if (rq->op.writepage) {
 		for (other = requests.next; other != &requests;
@@ -75,6 +91,7 @@ static void request_free(struct request *rq)
 	pthread_mutex_lock(&state_lock);
 	rq->prev->next = rq->next;
 	rq->next->prev = rq->prev;
+	board_free(rq->slot);
 	pthread_mutex_unlock(&state_lock);
 	if (rq->own_buf)
 		free(rq->buf);
@@ -114,6 +131,7 @@ static void place(struct request *rq, enum place where)
 	rq->place = where;
 	rq->since =
 		log_time(); /* the clock is a system call; this is near enough */
+	on_board(rq);
 }
 
 /* state_lock held. From here on it belongs to whoever releases it. */
@@ -469,6 +487,7 @@ static struct request *with_server(uint64_t seq)
 uint64_t request_taken(struct request *rq)
 {
 	rq->thread = self();
+	on_board(rq);
 	return rq->seq;
 }
 
@@ -482,6 +501,7 @@ void request_left(uint64_t seq)
 		if (!rq->own_buf)
 			take_copy(rq, message_head(&rq->op, rq->len));
 		rq->thread = 0;
+		on_board(rq);
 		rq = NULL;
 	}
 	pthread_mutex_unlock(&state_lock);

@@ -49,6 +49,7 @@ struct request {
 	long garble; /* payload bytes of the reply, -1: none */
 	bool twice;
 	bool drop; /* release says: never answer */
+	int slot; /* on the board, -1: none */
 	struct job *job; /* that a thread of its own does first */
 	/* the reply, when it is kept after the operation */
 	char *reply;

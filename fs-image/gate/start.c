@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* See start.h. */
 #include "start.h"
+#include "board.h"
 #include "control.h"
 #include "log.h"
 #include "misbehave.h"
@@ -24,6 +25,7 @@ int gate_init(const struct gate_options *o)
 {
 	options = o;
 	log_init(o->log_entries);
+	board_init(o->control);
 	return control_init(o);
 }
 

@@ -28,10 +28,13 @@ export CURE=no
 
 why 'gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
 tried 124 'a hang is status 124'
-verdict withheld '^The server withholds a reply: WRITE unique [0-9]+ nodeid 2 offset 0 size 4096 is .*\. act \(pid [0-9]+\) waits because of it\.$' \
+verdict withheld '^The server withholds a reply: WRITE unique [0-9]+ nodeid 2 offset 0 size 4096 is held by the gate, by its rule 1\. act \(pid [0-9]+\) waits because of it\.$' \
 	'a server that withholds'
 like "$scratch/out" 'waits for +WRITEs of nodeid 2 \(/a\) to end: 1 in flight +\[fuse_set_nowrite\(\) fs/fuse/file.c:[0-9]+\]' \
 	'... each step of the chain, with function and line'
+
+why 'gate drop getattr; stat /mnt/fuse'
+verdict withheld '^The server withholds a reply: GETATTR .*: the gate has dropped it, by its rule 1\.' 'a request that was dropped'
 
 why 'why_user keep $(pidof fuse-server) & sleep 1; kill -9 $(pidof fuse-server); sleep 1; stat /mnt/fuse/a'
 verdict nobody 'unread by the server of connection [0-9]+, why_user \(pid [0-9]+\), which is nobody: no task reads its device' \

@@ -1,15 +1,71 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the gate has done with a request: the kernel only knows that it was read."""
+"""What the gate has done with a request: the kernel only knows that it was read.
+
+The gate keeps a board (fs-image/gate/board.h) in a file that it has mapped. The kernel has
+the file's pages, so the board can be read in a core, too."""
+import struct
+
+import gdb
+
+from . import kernel, pages
+from .kernel import Problem, at, each, offset_of, symbol, type_of
+
+HEADER = struct.Struct("<8sIII12x")
+SLOT = struct.Struct("<Q8sIIQ")
 
 
 class Kept:
-    """state: held, delayed, dropped, waits for a lock, running; rule: its number, 0 for
-    none; thread: the pid of the server's thread that read it."""
+    """state: held, delayed, dropped, or with the server ("server") or on its way
+    ("passing"); rule: the number of the gate's rule, 0 for none; thread: the pid of the
+    server's thread that has it, 0 for none."""
 
-    def __init__(self, state, rule, thread):
-        self.state, self.rule, self.thread = state, rule, thread
+    def __init__(self, state, rule, thread, due):
+        self.state, self.rule, self.thread, self.due = state, rule, thread, due
 
 
-def find(unique):
-    """None where no gate is there, or it does not know of this request."""
-    return None
+def boards():
+    """The boards' bytes, {pid of the process that answers: bytes}."""
+    found = {}
+    alias = "d_u.d_alias" if kernel.has_member(type_of("struct dentry"), "d_u") else "d_alias"
+    offset = offset_of("struct dentry", alias)
+    for sb in each(symbol("super_blocks"), "struct super_block", "s_list"):
+        if kernel.text(sb["s_type"]["name"]) not in ("tmpfs", "rootfs", "ramfs", "devtmpfs"):
+            continue
+        for inode in each(sb["s_inodes"], "struct inode", "i_sb_list"):
+            node = int(inode["i_dentry"]["first"])
+            if not node or int(inode["i_mode"]) & 0o170000 != 0o100000:
+                continue
+            name = at(node - offset, "struct dentry")["d_name"]["name"]
+            if not kernel.text(name.cast(type_of("char").pointer())).endswith(".board"):
+                continue
+            data = _contents(inode)
+            if data[:6] == b"GATE 1":
+                found[HEADER.unpack_from(data)[3]] = data
+    return found
+
+
+def _contents(inode):
+    """The bytes of a small file that lies in the page cache."""
+    size = int(inode["i_size"])
+    data = bytearray(size)
+    for page in pages.cached(inode["i_mapping"].dereference()):
+        start = page.index * kernel.page_size()
+        part = bytes(kernel.memory(kernel.page_address(page.folio), kernel.page_size()))
+        data[start : start + len(part)] = part[: max(0, size - start)]
+    return bytes(data[:size])
+
+
+def requests():
+    """{(pid of the server, unique): Kept}; empty where there is no gate."""
+    found = {}
+    try:
+        for pid, data in boards().items():
+            _, slots, size, _ = HEADER.unpack_from(data)
+            for n in range(slots):
+                unique, place, thread, rule, due = SLOT.unpack_from(data, HEADER.size + n * size)
+                if unique:
+                    state = place.split(b"\0")[0].decode(errors="replace")
+                    found[pid, unique] = Kept(state, rule, thread, due)
+    except (gdb.error, gdb.MemoryError, Problem, struct.error):
+        return {}  # another layout: nothing is known
+    return found

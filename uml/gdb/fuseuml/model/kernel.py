@@ -263,6 +263,13 @@ def page_size():
     return 1 << page_shift()
 
 
+def page_address(folio):
+    """Where the kernel sees the memory of a folio's first page (FLATMEM)."""
+    page = type_of("struct page").sizeof
+    number = (int(folio) - int(symbol("mem_map"))) // page
+    return int(symbol("uml_physmem")) + (number << page_shift())
+
+
 def jiffies():
     return int(gdb.parse_and_eval("(unsigned long)jiffies_64"))
 

@@ -184,6 +184,7 @@ class Graph:
     def build(self):
         self.requests = {}  # address of a request's args: Request
         self.by_fc = {}
+        self.kept = gate.requests()
         for fc in self._try(lambda: list(fuse.connections())) or []:
             self.by_fc[int(fc.address)] = []
             for request in self._try(lambda: list(fuse.requests(fc))) or []:
@@ -293,35 +294,34 @@ class Graph:
         return node
 
     def _sent(self, node, request):
-        kept = gate.find(request.unique)
+        servers = {int(t["tgid"]) for t in self.openers(request.fc)}
+        kept = next((self.kept[pid, request.unique] for pid in servers if (pid, request.unique) in self.kept), None)
+        by_rule = ", by its rule %d" % kept.rule if kept and kept.rule else ""
         if kept is None:
             self.link(node, self.server(request.fc), "is with")
         elif kept.state == "held":
-            self.link(node, self.leaf("withheld", "the gate, by its rule %d" % kept.rule), "is held by")
+            self.link(node, self.leaf("withheld", "the gate" + by_rule), "is held by")
         elif kept.state == "dropped":
-            self.link(
-                node, self.leaf("dropped", "nobody: rule %d of the gate dropped it" % kept.rule),
-                "will be answered by",
-            )  # fmt: skip
+            self.link(node, self.leaf("dropped", "nobody: the gate has dropped it" + by_rule), "will be answered by")
         elif kept.state == "delayed":
-            self.link(
-                node, self.leaf("timer", "the gate for a while, by its rule %d" % kept.rule, True), "is held by"
-            )
-        elif kept.state == "waits for a lock":
-            self.link(
-                node,
-                self.unknown("unknown: who has that POSIX lock only the server knows"),
-                "waits in the server for a POSIX lock, held by",
-            )
-        else:
+            self.link(node, self.leaf("timer", "the gate for a while" + by_rule, True), "is held by")
+        elif kept.thread:
             task = next((t for t in self.all_tasks if int(t["pid"]) == kept.thread), None)
             if task is None:
                 self.link(
-                    node, self.leaf("nobody", "thread %d of the server, which is gone" % kept.thread),
-                    "was read by",
-                )  # fmt: skip
+                    node, self.leaf("nobody", "thread %d of the server, which is gone" % kept.thread), "was read by"
+                )
+            elif int(task.address) in self.queued and self.queued[int(task.address)][0].kind == "idle":
+                self.link(node, self.server(request.fc), "is with")
             else:
-                self.link(node, self.task(task), "was read by the server's")
+                self.link(node, self.task(task), "was read by the server's thread")
+        elif kept.state == "server":
+            what = "unknown: the server has put it aside, no thread of it works on it"
+            if request.name in ("SETLKW", "SETLK"):
+                what = "unknown: who has that POSIX lock only the server knows"
+            self.link(node, self.unknown(what), "is with")
+        else:
+            self.link(node, self.server(request.fc), "is with the gate of")
 
     def _halted(self, task):
         """Frozen or stopped: it will read nothing."""
