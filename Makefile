@@ -4,6 +4,20 @@
 # GPL-2.0-only
 
 SHELL := /bin/sh
+ifneq ($(O),)
+# The checkout is only read: in O stand links to what is in it, and build/. Paths in the
+# variables are meant from here
+goals := $(or $(MAKECMDGOALS),help)
+.PHONY: $(goals) in-O
+$(goals): in-O ; @:
+in-O:
+	@mkdir -p '$(O)' && for entry in * .[!.]*; do \
+	  [ "$$entry" = build ] || [ ! -e "$$entry" ] || ln -sfn "$$PWD/$$entry" '$(O)'/"$$entry" || exit; done
+	@$(MAKE) -C '$(O)' --no-print-directory $(goals) O= $(if $(KSRC),KSRC='$(abspath $(KSRC))')
+else ifneq ($(words =$(CURDIR)=)$(findstring :,$(CURDIR)),1)
+$(error kbuild refuses a path with a blank or a colon, as of this folder: '$(CURDIR)'. \
+  Build in another one: make O=<folder> ...)
+else
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 JOBS ?= $(shell nproc)
@@ -102,6 +116,8 @@ help: ## this text
 	  '  KSRC=<tree>                    your own kernel tree instead, untouched' \
 	  '  KERNEL=<version>               another linux-source-<version> of apt' \
 	  '  RUN="--share DIR"              more options for uml/run; MEM=512M' \
+	  '  O=<folder>                     build there, not in build/; this folder is only read' \
 	  '  DEPS=no                        install nothing' \
 	  '  V=1                            show what the phases do'
 .PHONY: help
+endif

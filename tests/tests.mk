@@ -55,7 +55,7 @@ again = $(strip $(foreach v,VARIANT DEBUG KSRC KERNEL,$(if $(filter command% env
 ##@ Tests
 
 test: test-names test-deps linux image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
-	@NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
+	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' $(SUPERVISE) --contain -- tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 
 test-names:

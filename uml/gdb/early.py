@@ -7,7 +7,7 @@ import gdb
 
 KEEP = 8  # files; a kernel has one of 10 MB
 
-top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 cache = os.path.join(top, "build", "gdb-index")
 try:
     os.makedirs(cache, exist_ok=True)

@@ -12,7 +12,7 @@ import sys
 
 import gdb
 
-HERE = os.path.dirname(os.path.realpath(__file__))
+HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 
 # Nothing made goes into the source folder
