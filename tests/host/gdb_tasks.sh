@@ -79,7 +79,7 @@ is "$(told after)" 0 '... and its tasks went on'
 section ps
 like "$scratch/section" "^$a +$a +act +D\* .*fuse_set_nowrite +WRITEs of nodeid [0-9]+ \(/a\) to end: 1 in flight" \
 	'fsync: where it sleeps, and for which WRITEs'
-like "$scratch/section" "^$b +$b +act +D\* .*(fuse_page_mkwrite|fuse_wait_on_page_writeback) +the WRITE of page 1 of nodeid [0-9]+ \(/b\)" \
+like "$scratch/section" "^$b +$b +act +D\* .*(fuse_page_mkwrite|fuse_wait_on_[a-z_]*) +the WRITE of page 1 of nodeid [0-9]+ \(/b\)" \
 	'a store to a page in flight'
 like "$scratch/section" "^$c +$c +act +D.* the inode lock of nodeid [0-9]+ \(/a\), held by act \(pid $a\)" \
 	'the third waits for the inode lock, which the first holds'

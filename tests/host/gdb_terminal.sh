@@ -41,7 +41,7 @@ terminal() {
 }
 
 # What the README says first
-command=$(sed -n 's/^ *\(make gdb BREAK=.*\)/\1/p' README.md | head -n 1)
+command=$(sed -n 's|^ *\(\$ \)\{0,1\}\(make gdb BREAK=.*\)|\2|p' README.md | head -n 1)
 terminal "$command DEPS=no VARIANT=$VARIANT"
 await shown '^Breakpoint 1, fuse_[a-z_]* \('
 ok $? "stops by itself: $command" || remark "$scratch/screen"
