@@ -39,9 +39,9 @@ break fuse_statfs
 tbreak fuse_send_writepage
 boot
 echo <expression\n
-python import time; uml_start = time.time()
+python import time; uml_start = time.process_time()
 fuse-inode wpa->inode
-python print("expression_seconds=%.2f" % (time.time() - uml_start))
+python print("expression_seconds=%.2f" % (time.process_time() - uml_start))
 echo >\n
 continue
 echo <conns\n
@@ -86,9 +86,9 @@ continue
 echo <many\n
 python import time; uml_start = time.time()
 fuse-pages /many
-python print("pages_seconds=%.2f" % (time.time() - uml_start)); uml_start = time.time()
+python print("pages_seconds=%.2f" % (time.process_time() - uml_start)); uml_start = time.process_time()
 fuse-inode /many
-python print("inode_seconds=%.2f" % (time.time() - uml_start))
+python print("inode_seconds=%.2f" % (time.process_time() - uml_start))
 echo >\n
 END
 tried 0 'every command ran'
