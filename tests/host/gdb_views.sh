@@ -84,7 +84,7 @@ print *$folio
 echo >\n
 continue
 echo <many\n
-python import time; uml_start = time.time()
+python import time; uml_start = time.process_time()
 fuse-pages /many
 python print("pages_seconds=%.2f" % (time.process_time() - uml_start)); uml_start = time.process_time()
 fuse-inode /many
