@@ -2,10 +2,15 @@
 /*
  * mmap-store - what it costs to store through a shared mapping and fsync
  *
- *	mmap-store MIB
+ *	mmap-store all|scattered|files MIB
  *
- * Stores one byte into each page of a new file of MIB mebibytes at /mnt/fuse, four
- * times over, with an fsync after each. Prints, for `make bench`:
+ * all		stores one byte into each page of a new file of MIB mebibytes at /mnt/fuse,
+ *		four times over, with an fsync after each
+ * scattered	the same with every third page only, where no WRITE can take two
+ * files	stores to all pages of new files of 16 KiB each, MIB mebibytes in all,
+ *		unmaps and closes each
+ *
+ * Prints, for `make bench`:
  *
  *	writes N            WRITE requests that the server got
  *	pages_per_write N
@@ -29,6 +34,7 @@
 #include "verbs.h"
 
 #define ROUNDS 4
+#define SMALL 16384l
 
 static volatile bool done;
 
@@ -59,39 +65,73 @@ static long busy(void)
 
 static struct actor actor;
 
-static long must(const char *what, enum verb verb, long a, long b, long c)
+static char path[64] = "/mnt/fuse/mmap-store";
+
+static long must(const char *what, enum verb verb, long a, long b, long c,
+		 long d)
 {
-	long n = do_verb(&actor, verb, "/mnt/fuse/mmap-store",
-			 (const long[5]){ a, b, c });
+	long n = do_verb(&actor, verb, path, (const long[5]){ a, b, c, d });
 
 	if (n < 0)
 		errx(1, "%s: %s", what, strerror(-n));
 	return n;
 }
 
+static int new_file(long size)
+{
+	int fd = must("open", OPEN_FILE, O_RDWR | O_CREAT | O_TRUNC, 0, 0, 0);
+
+	must("ftruncate", TRUNCATE, fd, size, 0, 0);
+	must("mmap", MAP, fd, size, 0, 0);
+	return fd;
+}
+
+/* Each returns the number of pages it has stored to. */
+static long one_file(long size, int step)
+{
+	long pages = size / PAGE / step;
+	int fd = new_file(size);
+
+	for (int round = 0; round < ROUNDS; round++) {
+		must("store", STORE_EVERY, 0, pages, 'a' + round, step);
+		must("fsync", FSYNC, fd, 0, 0, 0);
+	}
+	return ROUNDS * pages;
+}
+
+static long small_files(long size)
+{
+	for (long i = 0; i < size / SMALL; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/mnt/fuse/small-%ld", i);
+		fd = new_file(SMALL);
+		must("store", STORE_PAGES, 0, SMALL / PAGE, 'a', 0);
+		must("munmap", UNMAP, 0, 0, 0, 0);
+		must("close", CLOSE, fd, 0, 0, 0);
+	}
+	return size / PAGE;
+}
+
 int main(int argc, char **argv)
 {
-	long peak = 0, start, writes, size;
+	long peak = 0, start, writes, size, pages;
 	struct gate *server = gate_connect(NULL);
 	pthread_t sampler;
 	const char *line;
-	int fd;
 
-	if (argc != 2 || !(size = strtoul(argv[1], NULL, 0) << 20))
-		errx(2, "usage: mmap-store MIB");
+	if (argc != 3 || !(size = strtoul(argv[2], NULL, 0) << 20))
+		errx(2, "usage: mmap-store all|scattered|files MIB");
 	if (!server)
 		err(1, "no server");
-	fd = must("open", OPEN_FILE, O_RDWR | O_CREAT | O_TRUNC, 0, 0);
-	must("ftruncate", TRUNCATE, fd, size, 0);
-	must("mmap", MAP, fd, size, 0);
 	if (pthread_create(&sampler, NULL, sample, &peak))
 		errx(1, "pthread_create");
 
 	start = busy();
-	for (int round = 0; round < ROUNDS; round++) {
-		must("store", STORE_PAGES, 0, size / PAGE, 'a' + round);
-		must("fsync", FSYNC, fd, 0, 0);
-	}
+	if (!strcmp(argv[1], "files"))
+		pages = small_files(size);
+	else
+		pages = one_file(size, strcmp(argv[1], "all") ? 3 : 1);
 	done = true;
 	pthread_join(sampler, NULL);
 	/* of counters: the log is too short */
@@ -101,7 +141,6 @@ int main(int argc, char **argv)
 	if (!line || sscanf(line, " WRITE %ld", &writes) != 1)
 		errx(1, "no WRITE in\n%s", gate_output(server));
 	printf("writes %ld\npages_per_write %.1f\npeak_temp %ld\ncpu_seconds %.2f\n",
-	       writes, (double)ROUNDS * size / PAGE / writes, peak,
-	       (busy() - start) / 100.0);
+	       writes, (double)pages / writes, peak, (busy() - start) / 100.0);
 	return 0;
 }
