@@ -40,7 +40,7 @@ include tests/explore/explore.mk
 
 ##@ Verbs
 
-run: ready ## a shell in the guest, or CMD='...'. make ends with 2 where that fails, uml/run as it did
+run: ready ## a shell in the guest, or CMD='...'; the last line says its status (make's own is 0 or 2)
 	@uml/session $(LINUX) $(IMAGE) $(if $(MEM),--mem $(MEM)) $(RUN)
 .PHONY: run
 

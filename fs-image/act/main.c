@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * act: a user of one file, who does to it what a shell cannot. act --help is the manual.
+ * act: does to a file what a shell cannot. act --help is the manual.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -177,7 +177,7 @@ static const struct command {
 static void usage(FILE *out)
 {
 	fputs("usage: act FILE VERB...\n"
-	      "A user of one file, who does to it what a shell cannot. Verbs, done in order:\n\n",
+	      "Does to a file what a shell cannot. Verbs, done in order:\n\n",
 	      out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(out, "  %-16s  %s\n", commands[i].usage,

@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make gdb` as a person meets it: on a terminal, by the host's clock, on a busy host.
 # The README's first command ended at "Nothing runs yet." there. `next` ended in the timer's
-# handler, where a function was inlined. Who looked at a hang for two minutes and quit got
+# handler, where a function was inlined. After two minutes in front of a hang, quitting gave
 # the boot log and status 126.
 # shellcheck disable=SC2016,SC2317 # the guest's shell expands these; at_end is the library's
 set -u

@@ -3,7 +3,7 @@
  * M1: a file grows over bytes that were stored past its end.
  *
  * Until 34b5c4a6e4fb nothing zeroed the rest of the last page when the end moved on,
- * so who mapped the file saw 3072 of 3072 bytes that never were part of it. A19 looks
+ * so a mapping of the file had 3072 of 3072 bytes that never were part of it. A19 looks
  * at it by read(2) and at the server's copy; this through the mapping, byte by byte.
  */
 #include "scenario.h"

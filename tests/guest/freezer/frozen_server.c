@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * F32: suspend, and container checkpoints, freeze all tasks; who waits for a FUSE server
- * that is frozen already cannot be.
+ * F32: suspend, and container checkpoints, freeze all tasks. A task that waits for a FUSE
+ * server which is frozen already cannot be frozen.
  *
  * A task is frozen where it can be woken by a signal. One that waits for the answer to
  * a request cannot give up once it has been woken: it waits on, uninterruptibly, and

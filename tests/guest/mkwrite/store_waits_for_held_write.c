@@ -2,7 +2,7 @@
 /*
  * A4: a store to a page whose WRITE is in flight waits for it.
  *
- * There is at most one temporary copy of a cached page: who dirties it again waits in
+ * There is at most one temporary copy of a cached page: a store that dirties it again waits in
  * fuse_page_mkwrite(). Reads go on. What users report is the next thing: close(2) of
  * any descriptor of the file, one opened for reading only too, hangs in fuse_flush(),
  * because it writes the file back and waits. sync(2) waits for none of this.

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * C1: writeback allocates a temporary page, and a request to send it with. If one of
- * these allocations fails the page is dirty again, and nothing is lost.
+ * C1: no memory for writeback: the data of a page must not get lost.
+ *
+ * Writeback allocates a temporary page, and a request to send it with. If one of these
+ * allocations fails the page is dirty again.
  *
  * Each allocation that starting writeback makes is made to fail, one after the other:
  * the first, the second... until there is none left to fail. After each the data must
  * still get to the server, or fsync must say that it did not.
  *
  * Stock 6.12 fails this: the page stays clean, its data is only in the cache, and fsync
- * says 0. Who started writeback by hand gets ENOMEM; of the flusher's nobody hears.
+ * says 0. sync_file_range(2) gets ENOMEM; of the flusher's failure nobody hears.
  */
 #include "scenario.h"
 
@@ -44,8 +46,8 @@ SCENARIO(each_one_in_turn)
 }
 
 /*
- * The same for all else that writes pages back. Who waits for its data may also wait
- * for memory, so these mostly go well; if not they say so, and a second try does.
+ * The same for all else that writes pages back. A call that waits for its data may wait
+ * for memory, too, so these mostly go well; if not they say so, and a second try does.
  */
 SCENARIO(whoever_writes_back)
 {

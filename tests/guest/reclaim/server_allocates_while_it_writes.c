@@ -8,7 +8,7 @@
  * cache is clean by then, and is simply taken; there is nothing to wait for.
  *
  * Reclaim waits for pages under writeback in the memory groups of cgroup v1 (which
- * cannot throttle who dirties pages), so the server and its user share one here. Most of
+ * cannot throttle a writer), so the server and its user share one here. Most of
  * what it has are the mount's pages, each of them in flight.
  */
 #include "scenario.h"

@@ -56,8 +56,8 @@ SCENARIO(reply_from_before_a_fallocate)
 }
 
 /*
- * The reply tells the size that our own truncation has just made. Who took it set out
- * to drop pages, and could sleep there, for the lock of a page that is being read,
+ * The reply tells the size that our own truncation has just made. A stat that took it set
+ * out to drop pages, and could sleep there, for the lock of a page that is being read,
  * until the file was long again and had new data.
  */
 SCENARIO(reply_from_inside_a_truncate)

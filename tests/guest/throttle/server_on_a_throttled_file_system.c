@@ -2,12 +2,12 @@
 /*
  * F1: a server keeps its files on another file system that is throttled, too.
  *
- * Who dirties pages is slowed down once there are too many dirty pages in the machine,
+ * A writer is slowed down once there are too many dirty pages in the machine,
  * until some are clean. In 2007 it did not matter whose they were: the mount's own
  * pages, stored through a big mapping, filled the limit; the server that was to clean
  * them wrote to its ext4 and slept in balance_dirty_pages() for just these pages to
  * become clean. Limits for each device, and temporary pages that are not counted as
- * dirty, ended it: only what is dirty on ext4 counts for who writes to ext4.
+ * dirty, ended it: only what is dirty on ext4 counts for a writer to ext4.
  *
  * The guest has no disk, so a second FUSE mount is that other file system.
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A15: a server that does not answer may tie up 1 % of the memory for dirty pages, no
- * more: who dirties more sleeps in balance_dirty_pages().
+ * more: a writer that dirties more sleeps in balance_dirty_pages().
  *
  * Temporary pages count as the bdi's writeback until they are answered, so the limit
- * holds although the page cache is clean. Who may, can raise it.
+ * holds although the page cache is clean. root can raise it.
  */
 #include "scenario.h"
 

@@ -3,8 +3,8 @@
  * C10: the cached pages are invalidated only once the block on WRITEs is gone, because
  * laundering a dirty one needs a WRITE.
  *
- * The WRITE is held here: that it gets to the server at all is the point, and whoever
- * truncates waits for the server, with `waiting` 1, not for ever and for nobody, as in
+ * The WRITE is held here: that it gets to the server at all is the point. The truncation
+ * waits for the server, with `waiting` 1, not for ever and for nobody, as in
  * M2.
  */
 #include "scenario.h"

@@ -4,8 +4,8 @@
  *
  * A WRITE that arrives after the SETATTR would bring back what was cut off. So
  * fuse_set_nowrite() keeps new WRITEs back and waits for those under way; SETATTR is
- * sent after. Who writes elsewhere in the file waits behind it for the inode's lock;
- * who reads does not.
+ * sent after. A writer elsewhere in the file waits behind it for the inode's lock; a
+ * reader does not.
  */
 #include "scenario.h"
 
