@@ -45,6 +45,8 @@ $(IMAGE): $(PROGRAMS:%=build/bin/%) fs-image/pack
 	mv $@.new $@
 
 image:
+	@mkdir -p build && uml/inputs --due build/.image-inputs $(PROGRAMS:%=build/bin/%) $(IMAGE) -- fs-image tests/stress \
+	  $(wildcard /usr/include/fuse3 /usr/lib/*/libfuse3.a /usr/lib/*/libc.a /bin/busybox)
 	@$(MAKE) -q --no-print-directory $(IMAGE) || { $(call locked,build) uml/phase image $(IMAGE) build/log/image.log \
 	  $(MAKE) --no-print-directory $(IMAGE); }
 .PHONY: image

@@ -23,7 +23,7 @@ binaries  := $(patsubst tests/guest/%.c,$(TESTS)/%,$(filter tests/guest/%,$(to-r
 # the mount to the next scenario
 TEST_CFLAGS := -static -O0 -g -Wall -Wextra -I$(SRC)/tools/testing/selftests -Itests/lib -Ifs-image/gate -Ifs-image/act
 
-test-headers := $(headers) $(wildcard tests/lib/*.h)
+test-headers := $(headers) $(wildcard tests/lib/*.h $(SRC)/tools/testing/selftests/kselftest*.h) tests/tests.mk
 test-objects := $(patsubst %.c,$(TESTS)/lib/%.o,$(notdir $(test-libs)))
 
 $(TESTS)/lib/%.o: tests/lib/%.c $(test-headers)
@@ -45,6 +45,8 @@ $(TESTS)/%: tests/guest/%.c $(test-objects) $(test-headers)
 .PRECIOUS: $(TESTS)/lib/%.o
 
 test-programs:
+	@uml/inputs --due $(OUT)/.test-inputs $(TESTS) -- fs-image tests/lib tests/guest \
+	  $(wildcard $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a)
 	@[ -z "$(binaries)" ] || $(MAKE) -q --no-print-directory $(binaries) || { $(call locked,$(OUT)) uml/phase tests "$(words $(binaries)) programs" $(LOG)/tests.log \
 	  $(MAKE) --no-print-directory -j$(JOBS) $(binaries); }
 .PHONY: test-programs
@@ -54,8 +56,9 @@ again = $(strip $(foreach v,VARIANT DEBUG KSRC KERNEL,$(if $(filter command% env
 
 ##@ Tests
 
-test: test-names test-deps linux image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
-	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' $(SUPERVISE) --contain -- tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
+# Guest tests of an edited kernel do not wait for kbuild
+test: test-names test-deps $(if $(filter tests/host/%,$(chosen)),linux,config) image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
+	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' $(SUPERVISE) --contain -- $(if $(filter tests/host/%,$(chosen)),,$(ahead)) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 
 test-names:

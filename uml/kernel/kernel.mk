@@ -93,13 +93,14 @@ config: tree
 	  sh -c '$(kernel-env) CC=$(abspath uml/kernel/cc) uml/kernel/configure $(SRC) $(OBJ) $(FRAGMENTS) && touch $(OUT)/.configured' && \
 	  { grep '^config: left out' $(LOG)/config.log >&2 || :; }; fi
 
-# Kbuild takes a second and a half to find that nothing changed: ask only when
-# something in the tree is newer than the kernel.
+# Kbuild takes a second and a half to find that nothing changed: ask only when something has
 linux: config ## build/VARIANT/linux
-	@if [ ! -f $(LINUX) ] || [ ! -f $(OBJ)/.built ] || [ -e $(OBJ)/.building ] || \
-	    [ -n "$$(find $(SRC)/ $(OBJ)/.config uml/kernel/cc uml/kernel/ticks.c uml/kernel/explore.c uml/kernel/build uml/kernel/kernel.mk -name .git -prune -o -newer $(OBJ)/.built -print -quit)" ]; then \
+	@uml/kernel/build --is-current $(SRC) $(OBJ) $(LINUX) || { \
 	  $(call locked,$(OUT)) uml/phase build "$(NAME)" $(LOG)/build.log \
-	  env $(kernel-env) uml/kernel/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS); fi
+	  env $(kernel-env) uml/kernel/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS); }
+
+# Before a command that runs tests: it does not wait for kbuild
+ahead = env $(kernel-env) UML_MAKE="$(MAKE)" uml/kernel/ahead $(SRC) $(OBJ) $(LINUX)
 
 # A configured tree in a folder given on the command line (tests/mutants): build only
 linux-in:
