@@ -205,7 +205,7 @@ class _Wake(gdb.Breakpoint):
         self.pid, self.silent, self.pc = pid, True, pc
 
     def stop(self):
-        if int(tasks.current()["pid"]) != self.pid:
+        if int(tasks.current()["pid"]) != self.pid or self.pid not in parked.by_pid:
             return False
         gone = parked.by_pid.pop(self.pid, None)
         write("\n%s (pid %d) goes on here after uml-park" % (gone.name if gone else "?", self.pid))
@@ -251,9 +251,11 @@ def park(ticks=None, force=False, stop_on_wake=True):
         pid, tasks.name(task), at, at + len(code), at + where, registers, frame.name()
     )
     if stop_on_wake:
-        _Wake(pid, registers["rip"])
+        parked.by_pid[pid].wake = _Wake(pid, registers["rip"])
     for register, value in (("rsp", sp), ("rip", at)):
         _set_register(register, value)
+    for listener in parked.listeners:
+        listener()
     return parked.by_pid[pid]
 
 

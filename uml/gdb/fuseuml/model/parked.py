@@ -9,9 +9,11 @@ class Parked:
     def __init__(self, pid, name, start, end, deadline, registers, function):
         self.pid, self.name, self.start, self.end = pid, name, start, end
         self.deadline, self.registers, self.function = deadline, registers, function
+        self.wake = None  # the breakpoint where it goes on
 
 
 by_pid = {}
+listeners = []  # called when a task has been parked
 
 
 def _forget(_event=None):

@@ -7,6 +7,8 @@ import gdb
 from ..commands import bdi, breaks, fuse, help, keep, pages, park, printers, tasks, watch, why
 from ..model import interrupts
 from ..model import tasks as model_tasks
+from ..travel import commands as travel
+from ..travel import guest, history, life
 from . import hang, session, tour
 
 # What UML uses itself: page faults, timer, I/O and consoles
@@ -55,6 +57,7 @@ def start():
     interrupts.start()
     printers.start()
     watch.start()
+    guest.start()
     for command in (
         tasks.UmlPs,
         tasks.UmlBt,
@@ -77,6 +80,9 @@ def start():
         help.UmlLx,
     ):
         command()
+    travel.start()
+    history.start()
+    life.start()
     session.main()
     if os.environ.get("FUSE_UML") == "tour":
         tour.main()

@@ -12,6 +12,7 @@ import gdb
 from ..commands.command import Command, write
 from ..model import kernel, tasks
 from ..model.kernel import Problem
+from ..travel import guest as travel
 
 GREETING = """\
 FUSE writeback in gdb. %s
@@ -76,6 +77,7 @@ def prepare():
     # (gdb 13's gdb.parameter("args") is empty)
     args = gdb.execute("show args", to_string=True).split('"', 1)[1].rsplit('"', 1)[0]
     gdb.execute("set args %s >>console 2>&1" % args)
+    travel.prepare(args)
 
 
 def breakpoints(names):
