@@ -219,8 +219,11 @@ static void restrict_paths(const struct view *v, int version)
 	close(r.fd);
 }
 
-/* A folder that may be read only: nothing of a file is changed. */
-static void refuse_changes(void)
+/*
+ * What Landlock does not know: nothing of a file is changed, or, where a folder is shared for
+ * writing, the keeper is asked.
+ */
+static void restrict_changes(bool ask)
 {
 	static const int changes[] = {
 		SYS_chmod,	     SYS_fchmod,      SYS_fchmodat,
@@ -247,8 +250,20 @@ static void refuse_changes(void)
 						    changes[i], N - i, 0);
 	*c++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	*c++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-					    SECCOMP_RET_ERRNO | EPERM);
+					    ask ? SECCOMP_RET_USER_NOTIF :
+						  SECCOMP_RET_ERRNO | EPERM);
 	program.len = c - code;
+	if (ask) {
+		int listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				       SECCOMP_FILTER_FLAG_NEW_LISTENER,
+				       &program);
+
+		if (listener >= 0)
+			send_listener(listener);
+		else
+			restrict_changes(false);
+		return;
+	}
 	/* without it (a container may refuse), Landlock still holds */
 	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
@@ -272,6 +287,5 @@ void confine(const struct view *v)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		cannot("no_new_privs: %s", strerror(errno));
 	restrict_paths(v, version);
-	if (!v->share_rw)
-		refuse_changes();
+	restrict_changes(v->share_rw);
 }

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -232,7 +233,8 @@ static void open_terminals(const struct options *o, struct guest *g, int *slave)
 void fork_guest(const struct options *o, const struct place *place, int life,
 		const sigset_t *mask, struct guest *g)
 {
-	int fds[GUEST_FDS] = { -1, -1, -1, -1, -1, -1, -1 };
+	int fds[GUEST_FDS] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+	int asks[2] = { -1, -1 };
 	int go[2], out[2] = { -1, -1 }, err[2] = { -1, -1 }, verdict[2];
 	pid_t keeper = getpid();
 
@@ -255,6 +257,11 @@ void fork_guest(const struct options *o, const struct place *place, int life,
 	fds[GUEST_OUT] = out[1];
 	fds[GUEST_ERR] = err[1];
 	fds[GUEST_VERDICT] = verdict[1];
+	if (o->share_rw &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, asks))
+		cannot("no socket can be made: %s", strerror(errno));
+	fds[GUEST_ASKS] = asks[1];
+	g->asks = asks[0];
 
 	g->pid = fork();
 	if (g->pid < 0)
@@ -268,6 +275,7 @@ void fork_guest(const struct options *o, const struct place *place, int life,
 	/* its pty's other side tells this process of its size */
 	if (o->pty)
 		ioctl(g->user, TIOCSCTTY, 0);
+	release(asks[1]);
 	release(go[0]);
 	release(verdict[1]);
 	release(out[1]);

@@ -39,6 +39,7 @@ static struct keeper {
 	struct guest guest;
 	pid_t report;
 	int console;
+	int changes; /* a guest's calls that wait, see changes.c; or -1 */
 	int late_stdin; /* was silent; must stay so */
 	struct stream out, err;
 	struct stream typed; /* by the user, for the guest's terminal */
@@ -338,6 +339,21 @@ static bool all_passed_on(void)
 	       k.out.begin == k.out.end && k.err.begin == k.err.end;
 }
 
+/* A kernel (under gdb one after the other) hands over its calls that change files. */
+static void hear_guest(void)
+{
+	int listener = receive_listener(k.guest.asks);
+
+	if (listener < 0) {
+		close(k.guest.asks);
+		k.guest.asks = -1;
+		return;
+	}
+	if (k.changes >= 0)
+		close(k.changes);
+	k.changes = listener;
+}
+
 /* With the keeper, a pty goes, and what uml/console has not read yet. */
 static void last_words(void)
 {
@@ -372,6 +388,8 @@ static void look_after_guest(void)
 			{ .fd = k.late_stdin, .events = POLLIN },
 			readable(&k.typed),
 			writable(&k.typed),
+			{ .fd = k.guest.asks, .events = POLLIN },
+			{ .fd = k.changes, .events = POLLIN },
 		};
 		long long wait = k.deadline && !k.ended ? k.deadline - now() :
 							  3600000;
@@ -413,6 +431,12 @@ static void look_after_guest(void)
 			fill(&k.typed);
 		if (fds[9].revents)
 			drain(&k.typed);
+		if (fds[10].revents)
+			hear_guest();
+		if (fds[11].revents && !answer_change(k.changes, k.o->share)) {
+			close(k.changes);
+			k.changes = -1;
+		}
 	}
 	if (k.o->console)
 		show_console();
@@ -442,6 +466,7 @@ void keep(const struct options *o, const struct place *p,
 	k.out.to = k.guest.user_out;
 	k.err.from = k.guest.err;
 	k.err.to = 2;
+	k.changes = -1;
 	k.typed.from = -1;
 	k.typed.to = k.guest.pty;
 	/* from here on, whatever happens is cleaned up; `cannot` ends in exit() */

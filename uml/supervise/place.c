@@ -29,6 +29,15 @@ static bool has_room(const char *folder, unsigned long long kib)
 	       fs.f_bavail * (fs.f_frsize >> 9) / 2 > kib;
 }
 
+static char *joined(const char *folder, const char *prefix, const char *name)
+{
+	char *text;
+
+	if (asprintf(&text, "%s/%s%s", folder, prefix, name) < 0)
+		text = NULL;
+	return checked(text);
+}
+
 /* The names of what will be made: whoever is left can remove it. Makes nothing. */
 struct place choose_place(const struct options *o)
 {
@@ -52,13 +61,16 @@ struct place choose_place(const struct options *o)
 	if (!place.memory_below)
 		cannot("no folder with %llu MB free for the guest's memory, not mounted noexec: /dev/shm, /tmp",
 		       o->memory >> 10);
-	place.memory = path(place.memory_below, "fuse-uml-");
-	place.memory = checked(
-		realloc(place.memory, strlen(place.memory) + sizeof(name)));
-	strcat(place.memory, name);
+	place.memory = joined(place.memory_below, "fuse-uml-", name);
 	place.build = o->build;
 	place.runs = path(o->build, "run");
-	place.folder = path(place.runs, name);
+	if (access(access(place.runs, F_OK) ? o->build : place.runs, W_OK)) {
+		/* somebody else's build */
+		place.runs = checked(realpath(tmp, NULL));
+		place.folder = joined(place.runs, "fuse-uml-run-", name);
+	} else {
+		place.folder = path(place.runs, name);
+	}
 	return place;
 }
 

@@ -29,6 +29,7 @@ enum {
 	GUEST_ERR,
 	GUEST_VERDICT,
 	GUEST_MEMORY, /* the folder of its memory */
+	GUEST_ASKS, /* a socket to the keeper, see changes.c */
 	GUEST_FDS,
 };
 
@@ -74,6 +75,7 @@ void remove_place(const struct place *p);
 struct guest {
 	pid_t pid;
 	int go; /* a byte here starts it */
+	int asks; /* its changes of files are to be heard here */
 	int out, err, verdict; /* what it prints, what init tells; -1: none */
 	int pty; /* the master of its terminal, or -1 */
 	int user; /* whose window it is: ours, or the slave of a pty */
@@ -102,6 +104,12 @@ int write_initrd(const struct options *o, const char *to, const char *input,
 /* confine.c */
 int confine_version(void);
 void confine(const struct view *v);
+
+/* changes.c */
+enum { PATH_SIZE = 4096 };
+void send_listener(int listener);
+int receive_listener(int from);
+bool answer_change(int listener, const char *folder);
 
 /* terminal.c */
 int open_pty(int *slave, char name[32]);
