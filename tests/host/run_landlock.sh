@@ -85,4 +85,14 @@ EOF
 run --wrap "gdb -q -nx -batch -x $scratch/script --args" -- stat -f /mnt/fuse
 like "$scratch/out" '^errno of /etc/passwd: -13$' 'under gdb, too, the kernel may not open the host'\''s files'
 like "$scratch/out" '^errno of its own image: 1$' '... but its own'
+
+# A host without: the launcher's question is answered for it
+if command -v strace >/dev/null; then
+	try strace -o /dev/null -e inject=landlock_create_ruleset:error=EOPNOTSUPP uml/run --kernel "$kernel" \
+		--initrd "$image" --mem $mem --share "$share" -- cat /mnt/share/file
+	is "$status $(cat "$scratch/out")" '0 content' 'without Landlock, --share works'
+	is "$(grep -c 'this host has no Landlock: root in the guest can reach beyond' "$scratch/err")" 1 '... and what it lacks is said once'
+else
+	skip 'a host without Landlock' 'no strace to make one'
+fi
 done_testing
