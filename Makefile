@@ -35,6 +35,7 @@ include uml/kernel/kernel.mk
 include uml/supervise/supervise.mk
 include tests/stress/stress.mk
 include fs-image/image.mk
+include tests/servers/servers.mk
 include tests/tests.mk
 include tests/explore/explore.mk
 

@@ -109,6 +109,17 @@ static void show_output(void)
 		fclose(f);
 }
 
+/* A line behind what the server has printed: whoever reads that should know. */
+static void append(const char *line)
+{
+	int fd = open(output, O_WRONLY | O_APPEND);
+
+	if (fd < 0)
+		return;
+	dprintf(fd, "%s\n", line);
+	close(fd);
+}
+
 /*
  * No mount: say so in one line, to whoever waits; and once nobody does any more, to the
  * kernel's log, which is stderr by then.
@@ -166,7 +177,7 @@ static void set_up_preload(void)
 static void __attribute__((noreturn)) run_server(void)
 {
 	int in = open("/dev/null", O_RDONLY),
-	    out = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	    out = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
 	size_t size = strlen(command) +
 		      (strlen(command) / 2 + 1) * strlen(options.mountpoint) +
 		      1;
@@ -239,8 +250,8 @@ static const char *do_mount(const struct mount_order *order, int comm_fd,
 	static char text[600];
 	const char *err;
 
-	if (mounted)
-		return "this server has its mount already";
+	if (order->guess && strcmp(order->mountpoint, options.mountpoint))
+		return NOT_MINE;
 	if (strcmp(order->mountpoint, options.mountpoint)) {
 		snprintf(
 			text, sizeof(text),
@@ -248,6 +259,8 @@ static const char *do_mount(const struct mount_order *order, int comm_fd,
 			order->mountpoint, options.mountpoint);
 		return text;
 	}
+	if (mounted)
+		return "this server has its mount already";
 	err = mount_fuse(options.device, order->mountpoint, order->options,
 			 who->uid, who->gid);
 	if (err)
@@ -318,13 +331,17 @@ static void order_arrives(void)
 		comm_fd = receive_fd(fd);
 		err = do_mount(&order, comm_fd, &who);
 		close(comm_fd);
+	} else if (order.guess &&
+		   strcmp(order.mountpoint, options.mountpoint)) {
+		err = NOT_MINE;
 	} else if (umount2(order.mountpoint,
 			   order.what == 'z' ? MNT_DETACH : 0)) {
 		err = strerror(errno);
 	}
 	send(fd, err ? err : "", err ? strlen(err) : 0, MSG_NOSIGNAL);
 	close(fd);
-	if (err && (order.what == 'm' || order.what == 'M') && !mounted)
+	if (err && strcmp(err, NOT_MINE) && (order.what | 32) == 'm' &&
+	    !mounted)
 		fail("%s", err);
 }
 
@@ -337,6 +354,7 @@ static void server_gone(void)
 		fail("the server ended before it had answered INIT");
 	dprintf(STDERR_FILENO, "fuse-gate: the server of %s has ended\n",
 		options.mountpoint);
+	append("fuse-gate: the server has ended");
 	if (lazy_end)
 		umount2(options.mountpoint, MNT_DETACH);
 	clean_up();
@@ -613,6 +631,7 @@ int main(int argc, char **argv)
 	}
 	stand_in("fusermount3");
 	stand_in("fusermount");
+	stand_in("mergerfs-fusermount");
 	shell = fork();
 	if (!shell)
 		run_server();

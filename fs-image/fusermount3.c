@@ -4,8 +4,8 @@
  *
  * FUSE servers that may not mount, and all those in Go and Rust, run fusermount3 and get
  * from it, over the socket _FUSE_COMMFD, the /dev/fuse of a new mount. This one asks the
- * gate named by $FUSE_GATE, so that what the server gets is one end of a socket pair, with
- * the gate at the other. Without that variable it mounts itself, as the original does.
+ * gate, so that what the server gets is one end of a socket pair, with the gate at the
+ * other. Where there is no gate it mounts itself, as the original does.
  */
 #define _GNU_SOURCE
 #include "gate/mount.h"
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -28,7 +29,7 @@ static const char usage[] =
 	"usage: fusermount3 [-o OPTION[,OPTION]...] MOUNTPOINT\n"
 	"       fusermount3 -u [-z] [-q] MOUNTPOINT\n"
 	"For FUSE servers: mounts, and hands out the device over the socket $_FUSE_COMMFD,\n"
-	"or unmounts (-z: lazily). With $FUSE_GATE the gate does it, and stands between.\n"
+	"or unmounts (-z: lazily). If there is a gate, it does that, and stands between.\n"
 	"Status: 0; 1 it failed, or wrong usage.\n";
 
 static bool quiet;
@@ -48,8 +49,8 @@ fail(const char *fmt, ...)
 	exit(1);
 }
 
-/* Is the gate in the process of the server, who calls us? */
-static bool preloaded(void)
+/* Is the gate's library in the process of the server, who calls us? */
+static bool in_maps(void)
 {
 	char path[64], line[4200];
 	bool found = false;
@@ -64,7 +65,36 @@ static bool preloaded(void)
 	return found;
 }
 
-static void ask_gate(const char *path, const struct mount_order *order,
+/* A program in Go reads past libc, also when it has libc. */
+static bool is_go(void)
+{
+	static const char mark[] = "\xff Go buildinf:";
+	const size_t overlap = sizeof(mark) - 2;
+	static char buf[1 << 16];
+	char path[64];
+	bool found = false;
+	size_t have = 0;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", getppid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && !found &&
+	       (n = read(fd, buf + have, sizeof(buf) - have)) > 0) {
+		have += n;
+		found = memmem(buf, have, mark, sizeof(mark) - 1);
+		if (have > overlap) {
+			memmove(buf, buf + have - overlap, overlap);
+			have = overlap;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
+/* False: that gate has another mount point. */
+static bool ask_gate(const char *path, const struct mount_order *order,
 		     int comm_fd)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -73,7 +103,13 @@ static void ask_gate(const char *path, const struct mount_order *order,
 	ssize_t n;
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+	if (order->guess && fd >= 0 &&
+	    connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		close(fd);
+		return false; /* left from one that was killed */
+	}
+	if (fd < 0 || (!order->guess &&
+		       connect(fd, (struct sockaddr *)&addr, sizeof(addr))))
 		fail("no gate at %s: %s", path, strerror(errno));
 	if (send(fd, order, sizeof(*order), 0) != sizeof(*order) ||
 	    (comm_fd >= 0 && send_fd(fd, comm_fd)))
@@ -82,8 +118,28 @@ static void ask_gate(const char *path, const struct mount_order *order,
 	if (n < 0)
 		fail("the gate does not answer: %s", strerror(errno));
 	answer[n] = 0;
+	close(fd);
+	if (!strcmp(answer, NOT_MINE))
+		return false;
 	if (n)
 		fail("%s", answer);
+	return true;
+}
+
+/* By its variable, or whichever has this mount point. False: there is none. */
+static bool ask_some_gate(struct mount_order *order, int comm_fd)
+{
+	const char *path = getenv(MOUNT_SOCKET_VARIABLE);
+	bool found = false;
+	glob_t all;
+
+	if (path)
+		return ask_gate(path, order, comm_fd);
+	order->guess = true;
+	if (!glob(MOUNT_SOCKETS, 0, NULL, &all))
+		for (size_t i = 0; i < all.gl_pathc && !found; i++)
+			found = ask_gate(all.gl_pathv[i], order, comm_fd);
+	return found;
 }
 
 static void mount_plainly(const struct mount_order *order, int comm_fd)
@@ -131,7 +187,6 @@ int main(int argc, char **argv)
 		{ "comm-fd", required_argument, NULL, 'c' },
 		{}
 	};
-	const char *gate = getenv(MOUNT_SOCKET_VARIABLE);
 	const char *comm = getenv("_FUSE_COMMFD");
 	struct mount_order order = { .what = 'm' };
 	bool unmount = false, lazy = false;
@@ -182,9 +237,8 @@ int main(int argc, char **argv)
 	strcpy(order.mountpoint, argv[optind]);
 	if (unmount) {
 		order.what = lazy ? 'z' : 'u';
-		if (gate)
-			ask_gate(gate, &order, -1);
-		else if (umount2(order.mountpoint, lazy ? MNT_DETACH : 0))
+		if (!ask_some_gate(&order, -1) &&
+		    umount2(order.mountpoint, lazy ? MNT_DETACH : 0))
 			fail("%s: %s", order.mountpoint, strerror(errno));
 		return 0;
 	}
@@ -194,13 +248,12 @@ int main(int argc, char **argv)
 	if (!path)
 		fail("mount point %s: %s", argv[optind], strerror(errno));
 	strcpy(order.mountpoint, path);
-	if (gate && preloaded())
+	if (in_maps() && !is_go())
 		order.what = 'M';
-	if (gate)
-		ask_gate(gate, &order, atoi(comm));
-	else
-		mount_plainly(&order, atoi(comm));
-	if (!gate && strstr(order.options, "auto_unmount"))
+	if (ask_some_gate(&order, atoi(comm)))
+		return 0;
+	mount_plainly(&order, atoi(comm));
+	if (strstr(order.options, "auto_unmount"))
 		unmount_after(atoi(comm), path);
 	return 0;
 }

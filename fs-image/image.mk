@@ -6,7 +6,7 @@ IMAGE  := build/rootfs.cpio
 
 IMAGE_CFLAGS := -static -O2 -g -Wall -Wextra -Ifs-image/gate
 
-gate-client := fs-image/gate/client.c fs-image/gate/gate.c
+gate-client := $(patsubst %,fs-image/gate/%.c,client gate threads)
 gate-inside := fs-image/gate/inside.c
 gate-socket := $(patsubst %,fs-image/gate/%.c,socket received mount)
 gate-preload := fs-image/gate/preload.c

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* gate: one command for the gate, from the shell. */
 #include "gate.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,24 @@ static void print(const char *line, void *arg)
 	(void)arg;
 	puts(line);
 	fflush(stdout);
+}
+
+/*
+ * Of `held`: what the threads are doing. Here, as the stacks are for who has
+ * CAP_SYS_ADMIN, which the gate has not where it is in the server's process.
+ */
+static void print_held(const char *line, void *arg)
+{
+	const char *thread = strstr(line, " thread=");
+	pid_t pid;
+
+	(void)arg;
+	fputs(line, stdout);
+	if (thread)
+		thread_print(stdout, atoi(thread + strlen(" thread=")));
+	putchar('\n');
+	if (sscanf(line, "server is process %d", &pid) == 1)
+		threads_print(stdout, pid);
 }
 
 int main(int argc, char **argv)
@@ -72,7 +91,8 @@ int main(int argc, char **argv)
 			strerror(errno));
 		return GATE_DEAD;
 	}
-	status = gate_stream(g, command, print, NULL);
+	status = gate_stream(
+		g, command, strcmp(command, "held") ? print : print_held, NULL);
 	if (status)
 		fprintf(stderr, "gate: %s\n", gate_text(g));
 	else if (*gate_text(g))

@@ -8,7 +8,6 @@
 #include "names.h"
 #include "rules.h"
 #include "state.h"
-#include "threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,7 +146,7 @@ static const char help[] =
 	"                      opcodes with WHICH, a counter runs from the first time it is asked\n"
 	"                      for, so that is refused when the log has lost entries by then\n"
 	"send KIND file=PATH|node=N [off=N] [size=BYTES]   a notification, out of any handler\n"
-	"ping                  is the gate there?\n"
+	"ping                  is the gate there? The server's pid\n"
 	"quit                  unmount and end the server\n"
 	"\n"
 	"Times are in seconds of the guest's clock. OPCODE is 'all', or of:\n";
@@ -334,7 +333,6 @@ static void print_thread(FILE *out, const struct request *rq)
 		fprintf(out, " (in the server's queue)");
 	} else if (thread) {
 		fprintf(out, " thread=%d", thread);
-		thread_print(out, options->transport->server(), thread);
 	} else if (options->transport->thread) {
 		fprintf(out, " (thread unknown)");
 	} else {
@@ -368,6 +366,33 @@ static bool is_kept(const struct request *rq)
 	return rq->place != PASSING && rq->place != SERVER;
 }
 
+/*
+ * How many requests of this mount nobody has read: of all that the kernel waits for,
+ * @known are here. Looked up without touching the mount, which may hang.
+ */
+static long in_kernel(long known)
+{
+	char line[4096], path[1100] = "", mount[1024];
+	long waiting = known;
+	unsigned int minor;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*d %*d %*d:%u %*s %1023s", &minor, mount) ==
+			    2 &&
+		    !strcmp(mount, options->mountpoint))
+			snprintf(path, sizeof(path),
+				 "/sys/fs/fuse/connections/%u/waiting", minor);
+	if (f)
+		fclose(f);
+	f = *path ? fopen(path, "re") : NULL;
+	if (f && fscanf(f, "%ld", &waiting) != 1)
+		waiting = known;
+	if (f)
+		fclose(f);
+	return waiting - known;
+}
+
 static void cmd_held(struct client *c)
 {
 	bool with_server = false;
@@ -375,15 +400,21 @@ static void cmd_held(struct client *c)
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 	struct request *rq;
+	long n_waited = 0, queued;
 	int n = 0;
 
 	for (rq = requests.next; rq != &requests; rq = rq->next) {
 		with_server |= rq->place == SERVER;
+		n_waited += op_has_reply(&rq->op);
 		n += is_kept(rq);
 		print_request(out, rq);
 	}
-	if (with_server)
-		threads_print(out, options->transport->server());
+	queued = in_kernel(n_waited);
+	if (queued > 0)
+		fprintf(out, "kernel  %ld more in its queue\n", queued);
+	if (with_server || queued > 0)
+		fprintf(out, "server  is process %d\n",
+			options->transport->server());
 	fclose(out);
 	put_lines(c, text);
 	free(text);
@@ -608,7 +639,7 @@ static void command(struct client *c, const char *line)
 	} else if (!strcmp(w.word[0], "help")) {
 		cmd_help(c);
 	} else if (!strcmp(w.word[0], "ping")) {
-		answer(c, 0, "pid %d", getpid());
+		answer(c, 0, "pid %d", options->transport->server());
 	} else if (!strcmp(w.word[0], "quit")) {
 		answer(c, 0, "");
 		kill(getpid(), SIGTERM);

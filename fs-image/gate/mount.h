@@ -9,6 +9,10 @@
 /* What a stand-in for fusermount3 asks of the gate, in one packet of a unix socket */
 #define MOUNT_SOCKET_VARIABLE "FUSE_GATE"
 
+/* Without the variable (Go servers clear it): a gate listens at one of these */
+#define MOUNT_SOCKETS "/run/*.mount"
+#define NOT_MINE "another gate's"
+
 /* preload.c, as a file of the image */
 #define GATE_LIBRARY "fuse-gate.so"
 
@@ -18,6 +22,7 @@ struct mount_order {
 	 * 'u' unmount; 'z' the same, lazily; 'i' INIT has been answered, from preload.c
 	 */
 	char what;
+	char guess; /* without $FUSE_GATE: whose mount point is it? */
 	int error; /* 'i' */
 	unsigned int major, minor;
 	char mountpoint[4096];

@@ -32,6 +32,15 @@ struct job {
 
 /* ---- the life of a request ---- */
 
+static pid_t self(void)
+{
+	static __thread pid_t tid;
+
+	if (!tid)
+		tid = gettid();
+	return tid;
+}
+
 static void on_board(const struct request *rq)
 {
 	static const char *const names[] = { [PASSING] = "passing",
@@ -41,7 +50,7 @@ static void on_board(const struct request *rq)
 					     [DROPPED] = "dropped" };
 
 	board_set(rq->slot, names[rq->place],
-		  rq->thread || rq->place != PASSING ? rq->thread : gettid(),
+		  rq->thread || rq->place != PASSING ? rq->thread : self(),
 		  rq->rule[rq->after], rq->place == DELAYED ? rq->due : 0);
 }
 
@@ -459,15 +468,6 @@ bool request_down(struct request *rq)
 	place(rq, SERVER);
 	pthread_mutex_unlock(&state_lock);
 	return true;
-}
-
-static pid_t self(void)
-{
-	static __thread pid_t tid;
-
-	if (!tid)
-		tid = gettid();
-	return tid;
 }
 
 /* state_lock held. NULL: it is not with the server. */

@@ -2,33 +2,25 @@
 /* See threads.h. */
 #define _GNU_SOURCE
 #include "threads.h"
-#include "state.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The stack is for who has CAP_SYS_ADMIN, its innermost function for who may look at all. */
-static void read_stack(pid_t pid, pid_t tid, char *stack, size_t size)
+static void read_stack(pid_t tid, char *stack, size_t size)
 {
 	char path[64], line[200], name[100];
 	FILE *f;
 
 	*stack = 0;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", pid, tid);
+	snprintf(path, sizeof(path), "/proc/%d/stack", tid);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "[<%*[^>]>] %99[^+]", name) == 1 &&
+		    !strstr(stack, "sys_") && strcmp(name, "__switch_to") &&
+		    !strstr(name, "schedule") &&
 		    strlen(stack) + strlen(name) + 2 < size)
 			strcat(strcat(stack, " "), name);
-	if (f)
-		fclose(f);
-	if (*stack)
-		return;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/wchan", pid, tid);
-	f = fopen(path, "re");
-	if (f && fgets(name, sizeof(name), f) && strcmp(name, "0"))
-		snprintf(stack, size, " %s", name);
 	if (f)
 		fclose(f);
 }
@@ -38,11 +30,11 @@ static void print_stack(FILE *out, const char *stack)
 	fprintf(out, "%s%s", *stack ? " sleeps in" : " runs", stack);
 }
 
-void thread_print(FILE *out, pid_t pid, pid_t tid)
+void thread_print(FILE *out, pid_t tid)
 {
 	char stack[300];
 
-	read_stack(pid, tid, stack, sizeof(stack));
+	read_stack(tid, stack, sizeof(stack));
 	print_stack(out, stack);
 }
 
@@ -67,8 +59,8 @@ void threads_print(FILE *out, pid_t pid)
 		if (f)
 			fclose(f);
 		comm[strcspn(comm, "\n")] = 0;
-		read_stack(pid, tid, stack, sizeof(stack));
-		if (strcmp(comm, GATE_THREAD) &&
+		read_stack(tid, stack, sizeof(stack));
+		if (strcmp(comm, "gate") &&
 		    !strstr(stack, "unix_dgram_recvmsg") &&
 		    !strstr(stack, "unix_seqpacket_recvmsg") &&
 		    !strstr(stack, "fuse_dev_do_read")) {

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /* " sleeps in F F F" with functions of the kernel, innermost first; or " runs" */
-void thread_print(FILE *out, pid_t pid, pid_t tid);
+void thread_print(FILE *out, pid_t tid);
 
 /* Each that neither waits for a request nor is the gate's own. */
 void threads_print(FILE *out, pid_t pid);

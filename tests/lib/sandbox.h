@@ -110,6 +110,8 @@ bool patience(double *waited, double limit);
 
 /* @options as on its command line, "" for none. NULL, or what went wrong. */
 const char *server_start(const char *options);
+/* What it returns where $FUSE_SERVER is the server, and there are options for ours */
+#define SERVER_TAKES_NO_OPTIONS "this server takes none of our options"
 pid_t server_pid(void);
 void server_kill(void); /* SIGKILL */
 bool server_gone(void); /* false: LIMIT has passed */
