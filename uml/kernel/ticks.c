@@ -14,6 +14,7 @@
  *
  *	ticks.stop=N	at tick N call ticks_stop(): a debugger has a breakpoint there;
  *			without one the kernel ends with abort(), which leaves a core
+ *	ticks.keep=FD	keep them: trace.c
  *	ticks.on=1	count (/sys/module/ticks/parameters/on)
  *
  * At the end of the command, at a panic and at a stop, the log gets a line "ticks: N".
@@ -49,6 +50,7 @@ static void ticks_say(const char *why)
 }
 
 #include "explore.c"
+#include "trace.c"
 
 /* A debugger stops here. It sets ticks_due_at for the next stop, or lets the guest end. */
 noinline void ticks_stop(unsigned long pc)
@@ -79,6 +81,8 @@ void __sanitizer_cov_trace_pc(void)
 {
 	if (!ticks_on || !in_task())
 		return;
+	if (unlikely(trace_fd >= 0))
+		trace_tick((unsigned long)__builtin_return_address(0));
 	if (unlikely(++ticks >= ticks_due_at))
 		ticks_due((unsigned long)__builtin_return_address(0));
 	if (unlikely(explore_on))
@@ -95,6 +99,7 @@ static int ticks_set_on(const char *value, const struct kernel_param *kp)
 		explore_begin();
 	if (was && !ticks_on) {
 		explore_set(false);
+		trace_flush();
 		ticks_say("");
 	}
 	return err;
@@ -125,8 +130,10 @@ module_param_named(count, ticks, ulong, 0444);
 static int ticks_at_panic(struct notifier_block *nb, unsigned long event,
 			  void *msg)
 {
-	if (ticks_on)
+	if (ticks_on) {
+		trace_flush();
 		ticks_say(" at the panic");
+	}
 	return NOTIFY_DONE;
 }
 

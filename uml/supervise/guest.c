@@ -45,12 +45,15 @@ char **kernel_argv(const struct options *o)
 	}
 	while (o->words[n])
 		n++;
-	argv = checked(calloc(n + 7, sizeof(*argv)));
+	argv = checked(calloc(n + 8, sizeof(*argv)));
 	argv[m++] = (char *)o->kernel;
 	for (n = 0; o->words[n]; n++)
 		argv[m++] = o->words[n];
 	for (n = 0; consoles[n]; n++)
 		argv[m++] = (char *)consoles[n];
+	_Static_assert(GUEST_TRACE == 8, "as below");
+	if (o->trace)
+		argv[m++] = "ticks.keep=8";
 	return argv;
 }
 
@@ -233,7 +236,7 @@ static void open_terminals(const struct options *o, struct guest *g, int *slave)
 void fork_guest(const struct options *o, const struct place *place, int life,
 		const sigset_t *mask, struct guest *g)
 {
-	int fds[GUEST_FDS] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+	int fds[GUEST_FDS] = { -1, -1, -1, -1, -1, -1, -1, -1, -1 };
 	int asks[2] = { -1, -1 };
 	int go[2], out[2] = { -1, -1 }, err[2] = { -1, -1 }, verdict[2];
 	pid_t keeper = getpid();
@@ -262,6 +265,13 @@ void fork_guest(const struct options *o, const struct place *place, int life,
 		cannot("no socket can be made: %s", strerror(errno));
 	fds[GUEST_ASKS] = asks[1];
 	g->asks = asks[0];
+	if (o->trace) {
+		fds[GUEST_TRACE] = open(o->trace,
+					O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+					0666);
+		if (fds[GUEST_TRACE] < 0)
+			cannot("--trace %s: %s", o->trace, strerror(errno));
+	}
 
 	g->pid = fork();
 	if (g->pid < 0)
@@ -278,6 +288,7 @@ void fork_guest(const struct options *o, const struct place *place, int life,
 	release(asks[1]);
 	release(go[0]);
 	release(verdict[1]);
+	release(fds[GUEST_TRACE]);
 	release(out[1]);
 	release(err[1]);
 	g->go = go[1];

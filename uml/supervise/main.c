@@ -78,6 +78,7 @@ enum {
 	PTY,
 	CONSOLE,
 	LOG,
+	TRACE,
 	WRAP,
 	DRY_RUN,
 	ATTACH,
@@ -108,6 +109,7 @@ static const struct argp_option known[] = {
 	{ "console", CONSOLE, NULL, 0, "The kernel's messages to stderr, too",
 	  0 },
 	{ "log", LOG, "FILE", 0, "Keep the kernel's messages", 0 },
+	{ "trace", TRACE, "FILE", 0, "Keep the kernel's ticks", 0 },
 	{ "wrap", WRAP, "COMMAND", 0,
 	  "Run the kernel under it, in the foreground", 0 },
 	{ "dry-run", DRY_RUN, NULL, 0, "Print what would be run", 0 },
@@ -226,6 +228,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case LOG:
 		o->log = arg;
+		break;
+	case TRACE:
+		o->trace = arg;
 		break;
 	case WRAP:
 		o->wrap = arg;

@@ -30,11 +30,12 @@ enum {
 	GUEST_VERDICT,
 	GUEST_MEMORY, /* the folder of its memory */
 	GUEST_ASKS, /* a socket to the keeper, see changes.c */
+	GUEST_TRACE, /* a record of each tick; or -1 */
 	GUEST_FDS,
 };
 
 struct options {
-	const char *top, *build, *kernel, *initrd, *log, *wrap, *share;
+	const char *top, *build, *kernel, *initrd, *log, *trace, *wrap, *share;
 	char **add; /* files for /tests */
 	size_t n_add;
 	char **job; /* files for /job, NAME=TEXT */
