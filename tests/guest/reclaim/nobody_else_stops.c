@@ -11,6 +11,7 @@
 SCENARIO(the_rest_goes_on)
 {
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	long throttled;
 
 	ASSERT_EQ(0, memory_group(user_pid(u)));
 	DO(u, TRUNCATE, fd, 16 * PAGE);
@@ -21,12 +22,62 @@ SCENARIO(the_rest_goes_on)
 	GATE("wait seen write");
 	EXPECT_EQ(16, vmstat("nr_writeback_temp"));
 
+	throttled = vmstat("nr_throttled_written");
 	EXPECT_DO(0, v, SYNC);
 	EXPECT_DO(0, v, COMPACT);
 	EXPECT_DO(0, v, RECLAIM, 64);
 	EXPECT_LT(8, memory_stat("pgsteal"));
 	EXPECT_EQ(16, vmstat("nr_writeback_temp"));
+	/* the throttle of today's reclaim, after throttle_vm_writeout() */
+	EXPECT_EQ(throttled, vmstat("nr_throttled_written"));
 	outcome("the rest goes on");
+}
+
+#define PAGES 2048l
+
+/* Physical pages of the mapping; a second call tells how many have moved since. */
+static long moved(char *map, const long arg[4])
+{
+	static uint64_t frame[PAGES];
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	long n = 0;
+
+	for (long i = 0; i < PAGES; i++) {
+		uint64_t entry;
+
+		/* migration leaves pages mapped; a byte must be there */
+		if (map[i * PAGE] != arg[0] ||
+		    pread(fd, &entry, 8, ((uintptr_t)map / PAGE + i) * 8) != 8)
+			n = -EIO;
+		entry &= (1ull << 55) - 1;
+		if (n >= 0)
+			n += frame[i] && frame[i] != entry;
+		frame[i] = entry;
+	}
+	close(fd);
+	return n;
+}
+
+static void in_flight(struct user *u, int fd)
+{
+	ASSERT_EQ(0, bdi_set("max_ratio", "100"));
+	ASSERT_EQ(0, bdi_set("strict_limit", "0"));
+	GATE("drop write");
+	DO(u, STORE_PAGES, 0, PAGES, 'a');
+	DO(u, KICK, fd);
+	GATE("wait seen write");
+	EXPECT_EQ(PAGES, vmstat("nr_writeback_temp"));
+}
+
+SCENARIO(pages_in_flight_move)
+{
+	int fd = MAPPED_FILE(u, "f", PAGES * PAGE);
+
+	in_flight(u, fd);
+	DO(u, CALL, (long)moved, 'a');
+	EXPECT_DO(0, v, COMPACT);
+	EXPECT_LT(0, do_(u, CALL, (long)moved, 'a'));
+	EXPECT_EQ(PAGES, vmstat("nr_writeback_temp"));
 }
 
 TEST_HARNESS_MAIN
