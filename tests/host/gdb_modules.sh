@@ -1,6 +1,6 @@
 #!/bin/sh
 # The modules of uml/gdb stand on each other one way: model (structures, nothing printed),
-# commands over it, session on top. A circle among five of them once hid behind imports
+# commands over it, travel (back in time), session on top. A circle among five of them once hid behind imports
 # inside functions.
 set -u
 . tests/host/gdb-lib
@@ -8,7 +8,7 @@ set -u
 cat >"$scratch/modules.py" <<'END_OF_PYTHON'
 import ast, os
 
-LAYERS = ["model", "commands", "session"]
+LAYERS = ["model", "commands", "travel", "session"]
 top = "uml/gdb/fuseuml"
 needs = {}
 for layer in LAYERS:

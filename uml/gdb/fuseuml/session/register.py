@@ -9,7 +9,7 @@ from ..model import interrupts
 from ..model import tasks as model_tasks
 from ..travel import commands as travel
 from ..travel import guest, history, life
-from . import hang, session, tour
+from . import hang, session, tour, window
 
 # What UML uses itself: page faults, timer, I/O and consoles
 SIGNALS = ("SIGSEGV", "SIGALRM", "SIGVTALRM", "SIGIO", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCHLD")
@@ -88,3 +88,5 @@ def start():
         tour.main()
     if os.environ.get("FUSE_UML") == "hang":
         hang.main()
+    if os.environ.get("FUSE_UML") == "window":
+        window.main()

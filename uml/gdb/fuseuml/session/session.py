@@ -188,7 +188,7 @@ def main():
         gdb.prompt_hook = lambda _: "(fuse-uml) "
         greet(True)
         show_console()
-    if mode in ("start", "tour", "hang"):
+    if mode in ("start", "tour", "hang", "window"):
         gdb.events.gdb_exiting.connect(end_group)
     if mode != "start":
         return
