@@ -38,7 +38,7 @@ static struct {
 	enum how how;
 	unsigned int from, to; /* seeds */
 	unsigned int rate, depth, jobs, stop;
-	bool from_start, resume, lost;
+	bool from_start, resume, lost, quick;
 	char **append;
 	int n_append;
 } o = { .image = "build/rootfs.cpio",
@@ -203,6 +203,7 @@ struct wait {
 
 struct schedule {
 	enum points points;
+	bool own; /* only the program's tasks, not the server's */
 	unsigned int seed, rate; /* rate 0: no random waits */
 	unsigned long after; /* random only from this tick on */
 	char changes[128]; /* PCT's, "" for none */
@@ -281,6 +282,10 @@ static void start(struct job *job)
 		*arg++ = points;
 		*arg++ = "--append";
 		*arg++ = text("explore.points=/tests/%s", base(points));
+	}
+	if (s->own) {
+		*arg++ = "--append";
+		*arg++ = text("explore.task=%.15s", base(o.program));
 	}
 	if (s->rate) {
 		*arg++ = "--append";
@@ -372,8 +377,8 @@ static void read_log(const char *log, struct result *r)
 		}
 		r->waits[r->n_waits++] = w;
 	}
-	at = strstr(log, "explore: end, ");
-	if (at)
+	/* the last one: a program may explore several times */
+	for (at = log; (at = strstr(at, "explore: end, ")); at++)
 		sscanf(at, "explore: end, %lu", &r->points);
 	at = strstr(log, " ticks: ");
 	if (at)
@@ -424,38 +429,46 @@ static struct result finish(struct job *job, int status)
 	return r;
 }
 
-static struct result run_one(const struct schedule *s)
+static struct result wait_for(struct job *job)
 {
 	int status;
 
-	/* the last one: not among those of the loop */
-	struct job *job = &slots[o.jobs];
-
-	job->s = *s;
-	start(job);
 	while (waitpid(job->pid, &status, 0) < 0)
 		if (errno != EINTR)
 			cannot("waitpid: %s", strerror(errno));
 	return finish(job, status);
 }
 
+static struct result run_one(const struct schedule *s)
+{
+	/* the last one: not among those of the loop */
+	struct job *job = &slots[o.jobs];
+
+	job->s = *s;
+	start(job);
+	return wait_for(job);
+}
+
 /* ---- counting: what a run without waits has ---- */
 
-static unsigned long k_points[N_POINTS];
+static unsigned long k_points[N_POINTS][2];
 static struct wait *all_points;
 static size_t n_all_points;
 
-static void count(enum points points)
+static void count(enum points points, bool own)
 {
-	const struct schedule s = { .points = points, .trace = points == ALL };
+	const struct schedule s = {
+		.points = points,
+		.own = own,
+		.trace = points == ALL,
+	};
 	struct result r = run_one(&s);
 
 	if (r.failed)
 		printf("fails without any wait: %s\n", r.symptom);
-	if (!r.points && !r.failed)
-		cannot("%s has no place to wait at (%s): nothing to explore",
-		       base(o.program), points_names[points]);
-	k_points[points] = r.points;
+	free(r.waits);
+	/* (at least one, to draw from) */
+	k_points[points][own] = r.points ? r.points : 1;
 }
 
 /* The places of one run, from its log */
@@ -526,6 +539,7 @@ static bool choose(unsigned int seed, struct schedule *s)
 	uint64_t state = seed;
 	enum how how = o.how;
 	unsigned int depth = o.depth;
+	unsigned long k, first;
 	size_t used = 0;
 
 	memset(s, 0, sizeof(*s));
@@ -541,6 +555,7 @@ static bool choose(unsigned int seed, struct schedule *s)
 	for (enum points p = 0; o.points && p < N_POINTS; p++)
 		if (!strcmp(o.points, points_names[p]))
 			s->points = p;
+	s->own = chance(&state) % 2 && !o.from_start;
 	if (how == PORTFOLIO) {
 		how = chance(&state) % 3 ? RANDOM : PCT;
 		depth = 2 + chance(&state) % 3;
@@ -549,61 +564,96 @@ static bool choose(unsigned int seed, struct schedule *s)
 		s->rate = o.rate ? o.rate : rates[chance(&state) % 5];
 		return true;
 	}
-	if (!k_points[s->points])
-		count(s->points);
-	for (unsigned int i = 1; i < depth; i++)
+	if (!k_points[s->points][s->own])
+		count(s->points, s->own);
+	/* near each other: a program does the same several times, and so do tests */
+	k = k_points[s->points][s->own];
+	first = chance(&state) % k;
+	for (unsigned int i = 1; i < depth; i++) {
+		unsigned long at = first + chance(&state) % (k / 4 + 1);
+
 		used += snprintf(s->changes + used, sizeof(s->changes) - used,
-				 "%s%lu:%lu", i > 1 ? "," : "",
-				 1 + (unsigned long)(chance(&state) %
-						     k_points[s->points]),
+				 "%s%lu:%lu", i > 1 ? "," : "", 1 + at % k,
 				 1 + (unsigned long)(chance(&state) % 3));
+	}
 	return true;
 }
 
 /* ---- shrinking ---- */
 
-/* Does it fail the same way with these? */
-static bool fails_with(const char *symptom, const struct wait *waits, size_t n)
+/* The first of @n runs that fails this way; @n: none does. */
+static size_t first_that_fails(const char *symptom, struct schedule *list,
+			       size_t n)
 {
-	const struct schedule s = { .waits = (struct wait *)waits,
-				    .n_waits = n };
-	struct result r = run_one(&s);
-	bool same = r.failed && !strcmp(r.symptom, symptom);
+	size_t first = n;
 
-	free(r.waits);
-	return same;
+	for (size_t at = 0; at < n && first == n; at += o.jobs) {
+		size_t end = at + o.jobs < n ? at + o.jobs : n;
+
+		for (size_t i = at; i < end; i++) {
+			slots[i - at].s = list[i];
+			start(&slots[i - at]);
+		}
+		for (size_t i = at; i < end; i++) {
+			struct result r = wait_for(&slots[i - at]);
+
+			if (r.failed && !strcmp(r.symptom, symptom) &&
+			    i < first)
+				first = i;
+			free(r.waits);
+		}
+	}
+	return first;
+}
+
+/* In how many of @n runs does it fail the same way? */
+static unsigned int fails_with(const char *symptom, struct wait *waits,
+			       size_t n_waits, unsigned int n)
+{
+	struct schedule s = { .waits = waits, .n_waits = n_waits };
+	unsigned int failed = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		failed += !first_that_fails(symptom, &s, 1);
+	return failed;
 }
 
 /* Delta debugging: leave out ever smaller parts, while it still fails. */
 static size_t shrink(const char *symptom, struct wait *waits, size_t n)
 {
-	struct wait *less = checked(calloc(n + 1, sizeof(*less)));
 	size_t parts = 2;
 
 	while (n > 1) {
-		size_t part = (n + parts - 1) / parts;
-		bool smaller = false;
+		size_t part = (n + parts - 1) / parts, tries = 0, found;
+		struct schedule *list = checked(calloc(parts, sizeof(*list)));
 
-		for (size_t at = 0; at < n && !smaller; at += part) {
+		for (size_t at = 0; at < n; at += part) {
 			size_t cut = at + part < n ? part : n - at;
+			struct wait *less = checked(calloc(n, sizeof(*less)));
 
 			memcpy(less, waits, at * sizeof(*less));
 			memcpy(less + at, waits + at + cut,
 			       (n - at - cut) * sizeof(*less));
-			if (!fails_with(symptom, less, n - cut))
-				continue;
-			n -= cut;
-			memcpy(waits, less, n * sizeof(*less));
+			list[tries++] = (struct schedule){
+				.waits = less,
+				.n_waits = n - cut,
+			};
+		}
+		found = first_that_fails(symptom, list, tries);
+		if (found < tries) {
+			n = list[found].n_waits;
+			memcpy(waits, list[found].waits, n * sizeof(*waits));
 			parts = parts > 2 ? parts - 1 : 2;
-			smaller = true;
 		}
-		if (!smaller) {
-			if (part == 1)
-				break;
-			parts = parts * 2 < n ? parts * 2 : n;
-		}
+		for (size_t i = 0; i < tries; i++)
+			free(list[i].waits);
+		free(list);
+		if (found < tries)
+			continue;
+		if (part == 1)
+			break;
+		parts = parts * 2 < n ? parts * 2 : n;
 	}
-	free(less);
 	return n;
 }
 
@@ -656,17 +706,16 @@ static void explain(struct finding *f, struct result *r, unsigned int n)
 {
 	char *name = schedule_name(n), *new = text("%s.new", name);
 	size_t had = r->n_waits, left;
-	unsigned int again = 0;
+	unsigned int again;
 	FILE *file;
 
-	if (had && !fails_with(f->symptom, r->waits, had)) {
+	if (had && !fails_with(f->symptom, r->waits, had, 1)) {
 		printf("  seed %u: its %zu waits alone do not bring it back\n",
 		       f->seed, had);
 		return;
 	}
 	left = had ? shrink(f->symptom, r->waits, had) : 0;
-	for (int i = 0; i < 5; i++)
-		again += fails_with(f->symptom, r->waits, left);
+	again = fails_with(f->symptom, r->waits, left, 5);
 	file = fopen(new, "we");
 	if (!file)
 		cannot("%s: %s", new, strerror(errno));
@@ -692,7 +741,9 @@ static volatile sig_atomic_t interrupted;
 
 static void on_int(int signal)
 {
-	(void)signal;
+	/* who asks twice does not want to wait */
+	if (interrupted)
+		_exit(128 + signal);
 	interrupted = 1;
 }
 
@@ -834,7 +885,8 @@ static unsigned int explore(void)
 	for (unsigned int i = 0; i < found; i++) {
 		printf("%u times: %s\n", kept_for[i]->times,
 		       kept_for[i]->symptom);
-		explain(kept_for[i], &kept[i], i + 1);
+		if (!o.quick)
+			explain(kept_for[i], &kept[i], i + 1);
 	}
 	return found;
 }
@@ -848,18 +900,26 @@ static bool lost_at(unsigned long tick, const struct schedule *s,
 		    const char *symptom)
 {
 	struct schedule prefix = { .rate = 30, .after = tick };
-	struct result r;
 	bool same = true;
 
 	prefix.waits = checked(calloc(s->n_waits + 1, sizeof(*s->waits)));
 	for (size_t i = 0; i < s->n_waits; i++)
 		if (s->waits[i].tick <= tick)
 			prefix.waits[prefix.n_waits++] = s->waits[i];
-	for (unsigned int seed = 1; same && seed <= CONTINUATIONS; seed++) {
-		prefix.seed = seed;
-		r = run_one(&prefix);
-		same = r.failed && !strcmp(r.symptom, symptom);
-		free(r.waits);
+	for (unsigned int seed = 1; same && seed <= CONTINUATIONS;) {
+		unsigned int n = 0;
+
+		for (; n < o.jobs && seed <= CONTINUATIONS; n++) {
+			prefix.seed = seed++;
+			slots[n].s = prefix;
+			start(&slots[n]);
+		}
+		while (n--) {
+			struct result r = wait_for(&slots[n]);
+
+			same &= r.failed && !strcmp(r.symptom, symptom);
+			free(r.waits);
+		}
 	}
 	free(prefix.waits);
 	return same;
@@ -1001,6 +1061,7 @@ static const struct argp_option options[] = {
 	  "leave out the seeds that the last exploration has run", 0 },
 	{ "lost", 'l', NULL, 0,
 	  "with --replay: from where on every continuation fails", 0 },
+	{ "quick", 'q', NULL, 0, "do not shrink what is found", 0 },
 	{ "replay", 'R', "SCHEDULE", 0, "run this schedule, once", 0 },
 	{ 0 },
 };
@@ -1038,6 +1099,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'S':
 		o.stop = number(arg, "stop");
+		break;
+	case 'q':
+		o.quick = true;
 		break;
 	case 'e':
 		o.resume = true;

@@ -23,7 +23,7 @@ static void two(void)
 
 static void setup(void)
 {
-	server_file("f", 1, 'o');
+	make_file("f", 1, 'o');
 }
 
 static void check(void)

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "program.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,6 +15,14 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+
+/*
+ * The tasks are run several times, on other files each time: a guest costs more than the
+ * little that they do.
+ */
+#define ROUNDS 4
+
+static int the_round;
 
 /* nobody may take longer, in seconds of the guest's clock: see LIMIT in sandbox.h */
 static int go[2], here[2];
@@ -158,6 +167,24 @@ static void run_tasks(void)
 	close(go[1]);
 	join(pids, names, n);
 	explore(false);
+	close(go[0]);
+	close(here[0]);
+	close(here[1]);
+	munmap(all, sizeof(*all));
+}
+
+/* How many pages it were does not make it another failure. */
+static char *without_numbers(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++)
+		if (!isdigit(*from))
+			*to++ = *from;
+		else if (to == text || to[-1] != '#')
+			*to++ = '#';
+	*to = 0;
+	return text;
 }
 
 int main(void)
@@ -171,13 +198,16 @@ int main(void)
 		fprintf(stderr, "%s\n", error);
 		return 125;
 	}
-	alone("setup", program.setup);
-	run_tasks();
+	for (the_round = 0; the_round < ROUNDS; the_round++) {
+		alone("setup", program.setup);
+		run_tasks();
+	}
 	sync();
-	alone("check", program.check);
+	for (the_round = 0; the_round < ROUNDS; the_round++)
+		alone("check", program.check);
 	wrong = sandbox_end(sb);
 	if (wrong)
-		fail("%s", wrong);
+		fail("%s", without_numbers(wrong));
 	return 0;
 }
 
@@ -187,8 +217,14 @@ static const char *below(const char *folder, const char *name)
 {
 	static char path[300];
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(path, sizeof(path), "%s/%s%d", folder, name, the_round);
 	return path;
+}
+
+void make_file(const char *name, size_t size, int byte)
+{
+	if (server_file(strrchr(below(SERVER, name), '/') + 1, size, byte))
+		fail("%s: %s", name, strerror(errno));
 }
 
 int file(const char *name, int flags)
@@ -234,14 +270,6 @@ void store(char *to, size_t size, int byte)
 	if (!sigsetjmp(cut_off, 1))
 		memset(to, byte, size);
 	signal(SIGBUS, SIG_DFL);
-}
-
-void drop_caches(void)
-{
-	int fd = must(open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
-
-	must(write(fd, "1", 1)); /* the page cache */
-	close(fd);
 }
 
 /* ---- what must hold ---- */

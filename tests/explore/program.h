@@ -21,7 +21,8 @@
  *
  * Each task is a process. It opens and maps what it needs, says ready(), and goes on when
  * all are: from there to the end of the last task the kernel's orders are explored. setup
- * and check run alone, before and after. By itself the program looks for tasks that
+ * and check run alone, before and after; all of it a few times, with files of its own. By
+ * itself the program looks for tasks that
  * hang, pages that are not accounted for at rest, and two WRITEs of one cached page.
  *
  * Status: 0; 1 and a line "FAIL: ..." with no number in it that depends on the order.
@@ -36,7 +37,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "sandbox.h" /* PAGE, MOUNT, SERVER, server_file() */
+#include "sandbox.h" /* PAGE */
 
 struct program {
 	const char *options; /* of the server */
@@ -68,13 +69,13 @@ __attribute__((format(printf, 1, 2), noreturn)) void fail(const char *format,
 long must_(long result, const char *call);
 #define must(call) must_(call, #call)
 
+void make_file(const char *name, size_t size, int byte); /* by the server */
 int file(const char *name, int flags); /* below the mount */
 char *map_file(int fd, size_t size); /* shared, writable */
 void fill(int fd, size_t size, int byte);
 void kick(int fd); /* start writeback, wait for nothing */
 /* A store that may meet a page that has been cut off: then it does nothing. */
 void store(char *to, size_t size, int byte);
-void drop_caches(void);
 
 /*
  * At the end. All of these look at the server's file and at what a reader of the mount

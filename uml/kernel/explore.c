@@ -10,11 +10,12 @@
  *
  *	explore.waits=PID:N:J,...   task PID waits J jiffies at its N-th tick
  *	explore.schedule=FILE       the same, one a line, in a file of the guest
- *	explore.random=SEED:R       one tick in R is a wait, of 1 or 2 jiffies, by chance: the
+ *	explore.random=SEED:R       one tick in R is a wait, of 1 to 3 jiffies, by chance: the
  *				    same in each run, as SEED, PID and N decide
  *	explore.changes=G:J,...     whoever has the G-th tick of all that could be waits: PCT's
  *				    points of change
  *	explore.after=TICK	    random only after this tick
+ *	explore.task=NAME	    random and changes only in tasks of this name
  *	explore.points=FILE	    random and changes only at these places, and only they are
  *				    counted: 32-bit return addresses, in a file of the guest
  *	explore.trace=1		    print each place where a task could wait
@@ -38,6 +39,8 @@
 
 #define EXPLORE_PIDS 4096
 #define EXPLORE_WAITS 4096
+/* random ones: with more, a task that has much to do looks like one that hangs */
+#define EXPLORE_RANDOM_WAITS 500
 
 struct explore_wait {
 	unsigned int pid, nth, jiffies;
@@ -46,9 +49,9 @@ struct explore_wait {
 static bool explore_on, explore_from_start = true, explore_trace;
 static struct explore_wait explore_waits[EXPLORE_WAITS], explore_changes[8];
 static unsigned int explore_nr_waits, explore_nr_changes;
-static unsigned int explore_seed, explore_rate;
+static unsigned int explore_seed, explore_rate, explore_nr_random;
 static unsigned long explore_after, explore_points;
-static char *explore_points_file, *explore_schedule_file;
+static char *explore_points_file, *explore_schedule_file, *explore_task;
 static unsigned int explore_nth[EXPLORE_PIDS];
 /* a bit for each address where a wait may be, from the first */
 static unsigned long *explore_map;
@@ -110,7 +113,8 @@ static void explore_tick(unsigned long pc)
 	if (!explore_may_wait())
 		return;
 	wait = explore_find(explore_waits, explore_nr_waits, pid, nth);
-	if (explore_is_point(pc)) {
+	if (explore_is_point(pc) &&
+	    (!explore_task || !strcmp(explore_task, current->comm))) {
 		explore_points++;
 		if (explore_trace)
 			pr_info("explore: point %u:%u tick %lu pc %lx %s\n",
@@ -118,11 +122,14 @@ static void explore_tick(unsigned long pc)
 		if (!wait)
 			wait = explore_find(explore_changes, explore_nr_changes,
 					    0, explore_points);
-		if (!wait && explore_rate && ticks > explore_after) {
+		if (!wait && explore_rate && ticks > explore_after &&
+		    explore_nr_random < EXPLORE_RANDOM_WAITS) {
 			u32 chance = explore_chance(pid, nth);
 
-			if (chance % explore_rate == 0)
-				wait = 1 + (chance / explore_rate & 1);
+			if (chance % explore_rate == 0) {
+				wait = 1 + chance / explore_rate % 3;
+				explore_nr_random++;
+			}
 		}
 	}
 	if (!wait)
@@ -298,6 +305,7 @@ module_param_cb(go, &explore_go_ops, NULL, 0200);
 module_param_named(schedule, explore_schedule_file, charp, 0);
 module_param_named(points, explore_points_file, charp, 0);
 module_param_named(after, explore_after, ulong, 0);
+module_param_named(task, explore_task, charp, 0);
 module_param_named(trace, explore_trace, bool, 0);
 
 #undef MODULE_PARAM_PREFIX

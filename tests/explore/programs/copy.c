@@ -9,8 +9,8 @@
 
 static void setup(void)
 {
-	server_file("from", 2 * PAGE, 'o');
-	server_file("to", 4 * PAGE, 'o');
+	make_file("from", 2 * PAGE, 'o');
+	make_file("to", 4 * PAGE, 'o');
 }
 
 static void copy(void)

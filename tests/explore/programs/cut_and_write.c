@@ -9,7 +9,7 @@
 
 static void setup(void)
 {
-	server_file("f", 8 * PAGE, 'o');
+	make_file("f", 8 * PAGE, 'o');
 }
 
 static void write_back(void)
@@ -41,5 +41,5 @@ static void check(void)
 }
 
 PROGRAM(.setup = setup,
-	.tasks = { { "write_back", write_back }, { "cut", cut } },
+	.tasks = { { "cut", cut }, { "write_back", write_back } },
 	.check = check)

@@ -8,8 +8,8 @@
 
 static void setup(void)
 {
-	server_file("f", 2 * PAGE, 'o');
-	server_file("source", 2 * PAGE, 's');
+	make_file("f", 2 * PAGE, 'o');
+	make_file("source", 2 * PAGE, 's');
 }
 
 static void read_into(void)

@@ -7,7 +7,7 @@
 
 static void setup(void)
 {
-	server_file("f", 100, 'o');
+	make_file("f", 100, 'o');
 }
 
 static void write_back(void)

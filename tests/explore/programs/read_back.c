@@ -9,7 +9,7 @@
 
 static void setup(void)
 {
-	server_file("f", 4 * PAGE, 'o');
+	make_file("f", 4 * PAGE, 'o');
 }
 
 static void store_and_read(void)
@@ -30,9 +30,11 @@ static void store_and_read(void)
 
 static void drop(void)
 {
+	int fd = file("f", O_RDWR);
+
 	ready();
-	for (int i = 0; i < 2; i++)
-		drop_caches();
+	for (int i = 0; i < 4; i++)
+		must(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
 }
 
 static void check(void)

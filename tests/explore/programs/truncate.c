@@ -7,7 +7,7 @@
 
 static void setup(void)
 {
-	server_file("f", 4 * PAGE, 'o');
+	make_file("f", 4 * PAGE, 'o');
 }
 
 static void write_back(void)

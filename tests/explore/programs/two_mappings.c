@@ -7,7 +7,7 @@
 
 static void setup(void)
 {
-	server_file("f", 2 * PAGE, 'o');
+	make_file("f", 2 * PAGE, 'o');
 }
 
 static void work(int at, int byte)
