@@ -147,7 +147,7 @@ verbs=$(make -s help | sed -n 's/^  make \([a-z-]*\) .*/\1/p')
 # shellcheck disable=SC2086,SC2016 # Markdown
 grep -o -n -H '`make [^`]*`' $documents | while IFS= read -r line; do
 	command=${line#*\`} place=${line%%:\`*}
-	command=${command%\`}
+	command=$(echo "${command%\`}" | sed "s/'[^']*'//g")
 	set -f
 	# shellcheck disable=SC2086 # words
 	set -- $command
@@ -157,7 +157,7 @@ grep -o -n -H '`make [^`]*`' $documents | while IFS= read -r line; do
 		case $word in
 		[A-Z]*=* | \[[A-Z]*=*)
 			name=${word%%=*}
-			grep -q -E "(^|[^A-Za-z_])${name#\[}([^A-Za-z_]|$)" Makefile ./*/*.mk ./*/*/*.mk && continue
+			grep -q -E "(^|[^A-Za-z_])${name#\[}([^A-Za-z_]|$)" Makefile ./*/*.mk ./*/*/*.mk uml/session uml/gdb/debug && continue
 			;;
 		-[a-zA-Z]*) continue ;;
 		[a-z]*)
@@ -171,12 +171,21 @@ done >"$scratch/unknown"
 [ ! -s "$scratch/unknown" ]
 ok $? 'each make verb and variable that is named exists' || remark "$scratch/unknown"
 
-# shellcheck disable=SC2086
+anchors() { # of a document, as its headings give them
+	sed -n 's/^##* //p' "$1" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-'
+}
 for document in $documents; do
-	grep -o '](\([^)#]*\)[^)]*)' "$document" | sed 's/^](//; s/[#)].*//' | while read -r target; do
+	grep -o ']([^)]*)' "$document" | sed 's/^](//; s/)$//' | while read -r target; do
 		case $target in
-		'' | *://*) ;;
-		*) [ -e "$(dirname "$document")/$target" ] || echo "$document: $target" ;;
+		*://*) continue ;;
+		esac
+		file=$(dirname "$document")/${target%%#*}
+		case $target in
+		'#'*) file=$document ;;
+		esac
+		[ -e "$file" ] || echo "$document: $target"
+		case $target in
+		*'#'*) anchors "$file" | grep -q -x -e "${target#*#}" || echo "$document: $target" ;;
 		esac
 	done
 done >"$scratch/dead"
