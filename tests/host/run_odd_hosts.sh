@@ -94,5 +94,5 @@ is "$(cat "$scratch/out")" 100000 'limits inside are the guest'\''s'
 
 gone() { [ -z "$(ls -A "$top/build/run")" ] && [ -z "$(ls -d "${TMPDIR:-/tmp}"/fuse-uml-run-* 2>/dev/null)" ]; }
 await gone
-ok $? 'nothing is left' || ls "$top/build/run" "${TMPDIR:-/tmp}" | sed 's/^/#   /' >&2
+ok $? 'nothing is left' || find "$top/build/run" "${TMPDIR:-/tmp}" -maxdepth 1 | sed 's/^/#   /' >&2
 done_testing

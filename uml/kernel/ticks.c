@@ -68,9 +68,9 @@ noinline void ticks_stop(unsigned long pc)
  * What a run that stops here leaves in registers is what one leaves that does not: a
  * debugger knows a place between two ticks by them.
  */
-static noinline
-	__attribute__((no_caller_saved_registers, target("general-regs-only"))) void
-	ticks_due(unsigned long pc)
+static noinline __attribute__((no_caller_saved_registers,
+			       target("general-regs-only"))) void
+ticks_due(unsigned long pc)
 {
 	ticks_due_at = ULONG_MAX;
 	ticks_stop(pc);

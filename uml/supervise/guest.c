@@ -266,9 +266,9 @@ void fork_guest(const struct options *o, const struct place *place, int life,
 	fds[GUEST_ASKS] = asks[1];
 	g->asks = asks[0];
 	if (o->trace) {
-		fds[GUEST_TRACE] = open(o->trace,
-					O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-					0666);
+		fds[GUEST_TRACE] =
+			open(o->trace, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			     0666);
 		if (fds[GUEST_TRACE] < 0)
 			cannot("--trace %s: %s", o->trace, strerror(errno));
 	}
