@@ -330,11 +330,22 @@ class Graph:
         names = self._names(task)
         return bool({"do_freezer_trap", "__refrigerator", "do_signal_stop"} & set(names))
 
-    def _names(self, task):
+    def _look(self, task):
+        """(names of the functions it is in, function and line of its wait), found once."""
         address = int(task.address)
         if address not in self.stacks:
-            self.stacks[address] = [re.sub(r"\..*", "", f) for f in tasks.functions(task)]
+            names, where = [], ""
+            with tasks.looking_at(task):
+                for _, frame in tasks.frames(task):
+                    place = Place(frame)
+                    names.append(place.name)
+                    if not where and not tasks.WAITS.match(place.name):
+                        where = place.where()
+            self.stacks[address] = names, where
         return self.stacks[address]
+
+    def _names(self, task):
+        return self._look(task)[0]
 
     def server(self, fc):
         """The processes that have a connection's device open: who could answer."""
@@ -849,32 +860,19 @@ class Graph:
             self.link(node, self.leaf("runs", "nothing: it can run", True), "waits for")
             return
         queued = self.queued.get(int(task.address))
-        if queued and queued[0].kind in ("idle", "parked") and not tasks.frozen(task):
-            self._put(node, task, *queued)
-            return
-        with tasks.looking_at(task):
-            places = [Place(frame) for _, frame in tasks.frames(task)]
-            names = [p.name for p in places]
-            self.stacks.setdefault(int(task.address), [re.sub(r"\..*", "", n) for n in names])
-            where = _where(places)
-            halted = self._halted_leaf(task, names)
-            later = None
-            if halted:
-                target, how = halted
-            elif queued:
-                target, how = queued
-                node.stuck = True
-            else:
+        names, where = self._look(task)
+        halted = self._halted_leaf(task, names)
+        if halted and not (queued and queued[0].kind == "parked"):
+            target, how = halted
+        elif queued:
+            target, how = queued
+            node.stuck = target.kind not in ("idle", "parked")
+        else:
+            with tasks.looking_at(task):
+                places = [Place(frame) for _, frame in tasks.frames(task)]
                 target, how, node.stuck = self._by_stack(task, places, names)
-                later = target if callable(target) else None
-        if later:
-            target = later()
-        self.link(node, target, how, where)
-
-    def _put(self, node, task, target, how):
-        with tasks.looking_at(task):
-            places = [Place(frame) for _, frame in tasks.frames(task)]
-            where = _where(places)
+            if callable(target):
+                target = target()
         self.link(node, target, how, where)
 
     def _halted_leaf(self, task, names):
@@ -1060,14 +1058,6 @@ class Graph:
         if not node.edges:
             self.link(node, self.unknown("unknown: no dirty page and no WRITE is found"), "kept up by")
         return node
-
-
-def _where(places):
-    """Function and line of the wait: the first frame that is no way of waiting."""
-    for place in places:
-        if not tasks.WAITS.match(place.name):
-            return place.where()
-    return places[0].where() if places else ""
 
 
 def _inode_of(name, value):

@@ -31,7 +31,7 @@ class _Idle(gdb.Breakpoint):
 
     def stop(self):
         now = kernel.jiffies()
-        if self.looked is not None and now - self.looked < kernel.hz():
+        if self.looked is not None and now - self.looked < 10 * kernel.hz():
             return False
         self.looked = now
         switches = {
