@@ -118,6 +118,8 @@ help: ## this text
 	  '  KERNEL=<version>               another linux-source-<version> of apt' \
 	  '  RUN="--share DIR"              more options for uml/run; MEM=512M' \
 	  '  O=<folder>                     build there, not in build/; this folder is only read' \
+	  '  SERVER="bindfs -f /srv/fuse {}"  your FUSE server in place of ours: run, gdb, why, test' \
+	  '  SERVERS=1                      make test: install real servers, and try them' \
 	  '  DEPS=no                        install nothing' \
 	  '  V=1                            show what the phases do'
 .PHONY: help

@@ -1,5 +1,6 @@
 # The guest's root: busybox, init, the server and the gate, their client, act. Who includes
-# this may have put more programs into PROGRAMS, and their headers into `headers`.
+# this may have put more programs into PROGRAMS, their headers into `headers`, and the
+# folders of their sources into `image-inputs`.
 # Same files, same bytes: the image does not differ from build to build.
 
 IMAGE  := build/rootfs.cpio
@@ -45,7 +46,7 @@ $(IMAGE): $(PROGRAMS:%=build/bin/%) fs-image/pack
 	mv $@.new $@
 
 image:
-	@mkdir -p build && uml/inputs --due build/.image-inputs $(PROGRAMS:%=build/bin/%) $(IMAGE) -- fs-image tests/stress \
+	@mkdir -p build && uml/inputs --due build/.image-inputs $(PROGRAMS:%=build/bin/%) $(IMAGE) -- fs-image $(image-inputs) \
 	  $(wildcard /usr/include/fuse3 /usr/lib/*/libfuse3.a /usr/lib/*/libc.a /bin/busybox)
 	@$(MAKE) -q --no-print-directory $(IMAGE) || { $(call locked,build) uml/phase image $(IMAGE) build/log/image.log \
 	  $(MAKE) --no-print-directory $(IMAGE); }

@@ -1,6 +1,7 @@
 # Tests: one guest for each file in tests/guest, the tools themselves in tests/host.
 #
-# Set by the user: T, JOBS, REPEAT, FAILED.
+# Set by the user: T, JOBS, REPEAT, FAILED; SERVER, another server for the guest tests;
+# SERVERS=1, to try real ones.
 
 T      ?=
 REPEAT ?= 1
@@ -72,8 +73,11 @@ one-test:
 	@$(if $(filter 1,$(words $(binaries))),:,echo "make gdb T=$(T): $(words $(binaries)) guest tests have such a name, subject or id; one can be run" >&2; exit 2)
 .PHONY: one-test
 
+# The packages of real servers, when asked for
+server-packages = $(if $(SERVERS),$(shell sed -n 's/^[^#|]*| *\([^|]*[^| ]\) *|.*/\1/p' tests/servers/list))
+
 test-deps:
-	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) $(TEST_PACKAGES)
+	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) $(TEST_PACKAGES) $(sort $(server-packages))
 .PHONY: test-deps
 
 table: ## the list of scenarios in tests/README.md, from the last run on each kernel

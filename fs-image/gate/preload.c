@@ -323,7 +323,8 @@ static ssize_t gate_read(int fd, char *buf, size_t size)
 
 /* ---- writing ---- */
 
-static ssize_t gate_write(int fd, const char *reply, size_t len)
+/* @reply: the gate may change what it says */
+static ssize_t gate_write(int fd, char *reply, size_t len)
 {
 	const struct fuse_out_header *out = (const void *)reply;
 	int old, err;
@@ -381,8 +382,9 @@ EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 
 EXPORT ssize_t write(int fd, const void *buf, size_t len)
 {
-	return device(fd, 0) ? gate_write(fd, buf, len) :
-			       REAL(write)(fd, buf, len);
+	const struct iovec iov = { (void *)buf, len };
+
+	return device(fd, 0) ? writev(fd, &iov, 1) : REAL(write)(fd, buf, len);
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
@@ -393,8 +395,6 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 
 	if (!device(fd, 0))
 		return REAL(writev)(fd, iov, count);
-	if (count == 1)
-		return gate_write(fd, iov->iov_base, iov->iov_len);
 	for (int i = 0; i < count; i++)
 		len += iov[i].iov_len;
 	buf = malloc(len);

@@ -105,7 +105,8 @@ static void request_free(struct request *rq)
 	if (rq->own_buf)
 		free(rq->buf);
 	free(rq->job);
-	free(rq->reply);
+	if (rq->own_reply)
+		free(rq->reply);
 	free(rq);
 }
 
@@ -143,12 +144,28 @@ static void place(struct request *rq, enum place where)
 	on_board(rq);
 }
 
+/* The reply outlives the buffer of whoever brought it. */
+static void keep_reply(struct request *rq)
+{
+	char *copy;
+
+	if (!rq->reply || rq->own_reply)
+		return;
+	copy = malloc(rq->reply_len);
+	if (!copy)
+		abort();
+	memcpy(copy, rq->reply, rq->reply_len);
+	rq->reply = copy;
+	rq->own_reply = true;
+}
+
 /* state_lock held. From here on it belongs to whoever releases it. */
 static void request_keep(struct request *rq, enum place where, const char *note)
 {
 	if (!rq->own_buf)
 		take_copy(rq,
 			  rq->after ? message_head(&rq->op, rq->len) : rq->len);
+	keep_reply(rq);
 	log_event(EV_HELD, &rq->op, 0, -1, note);
 	place(rq, where);
 	if (requests_watcher)
@@ -324,6 +341,7 @@ static bool apply_rules(struct request *rq)
 		if (verdict == JOB && !wait) {
 			if (!rq->own_buf)
 				take_copy(rq, rq->len);
+			keep_reply(rq);
 			thread_start(job_thread, rq);
 		}
 		pthread_mutex_unlock(&state_lock);
@@ -539,8 +557,10 @@ static int finish(struct request *rq)
 		rq->garble = rq->shorten;
 	if (rq->garble >= 0) {
 		size_t len = sizeof(*out) + rq->garble;
-		char *p = realloc(rq->reply, len);
+		char *p;
 
+		keep_reply(rq);
+		p = realloc(rq->reply, len);
 		if (!p)
 			abort();
 		if (len > rq->reply_len)
@@ -565,7 +585,7 @@ static int finish(struct request *rq)
 	return err;
 }
 
-int request_up(int device, const char *reply, size_t len)
+int request_up(int device, char *reply, size_t len)
 {
 	const struct fuse_out_header *out = (const void *)reply;
 	struct request *rq;
@@ -585,10 +605,7 @@ int request_up(int device, const char *reply, size_t len)
 	if (rq == &requests)
 		return device_write(device, reply, len);
 	rq->after = true;
-	rq->reply = malloc(len);
-	if (!rq->reply)
-		abort();
-	memcpy(rq->reply, reply, len);
+	rq->reply = reply;
 	rq->reply_len = len;
 	return finish(rq);
 }

@@ -51,7 +51,8 @@ struct request {
 	bool drop; /* release says: never answer */
 	int slot; /* on the board, -1: none */
 	struct job *job; /* that a thread of its own does first */
-	/* the reply, when it is kept after the operation */
+	/* the reply: in the buffer of whoever brings it, until it is kept */
+	bool own_reply;
 	char *reply;
 	size_t reply_len;
 };
@@ -96,7 +97,7 @@ void request_left(uint64_t seq);
  * An answer from the server, or a notification. 0, or the errno of the device: known
  * only for what was not kept.
  */
-int request_up(int device, const char *reply, size_t len);
+int request_up(int device, char *reply, size_t len);
 /* The server has answered past the gate, by splice(2). */
 void request_spliced(uint64_t seq, int err, long len);
 

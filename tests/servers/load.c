@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * load: requests as fast as they go, for what a gate costs.
+ * load: requests, for what a gate costs.
  *
- *	load SECONDS DIRECTORY...
+ *	load read|write|meta CALLS DIRECTORY
  *
- * 4 KiB at random offsets of a 4 MiB file, past the page cache; then files made, looked
- * at, renamed and removed. In turns: a few calls in each directory, and again, so that
- * whatever else the host does it does to all of them. For each kind a line: its name,
- * and for each directory how many calls there were in a second of its own.
+ * read, write: 4 KiB at random offsets of a 4 MiB file, past the page cache. meta: files
+ * made, looked at, renamed and removed. Each call is a request or more.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,24 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SIZE (4 << 20)
 #define BLOCK 4096
 
-#define MOST 8
-
 static char *block;
 static int fd, dir;
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
 
 static void check(int failed, const char *what)
 {
@@ -72,29 +59,6 @@ static int do_meta(void)
 	return 4;
 }
 
-static void run(const char *name, int (*fn)(void), double seconds, int n,
-		const int fds[], const int dirs[])
-{
-	double spent[MOST] = { 0 }, start = now(), end = start, before;
-	long calls[MOST] = { 0 };
-
-	while (end < start + seconds * n) {
-		for (int i = 0; i < n; i++) {
-			fd = fds[i];
-			dir = dirs[i];
-			before = end;
-			for (int k = 0; k < 20; k++)
-				calls[i] += fn();
-			end = now();
-			spent[i] += end - before;
-		}
-	}
-	printf("%s", name);
-	for (int i = 0; i < n; i++)
-		printf(" %.0f", calls[i] / spent[i]);
-	putchar('\n');
-}
-
 static int fill(int where)
 {
 	int new = openat(where, "load-data", O_RDWR | O_CREAT | O_TRUNC, 0644);
@@ -111,22 +75,23 @@ static int fill(int where)
 
 int main(int argc, char **argv)
 {
-	int fds[MOST], dirs[MOST], n = argc - 2;
-	double seconds = argc > 1 ? atof(argv[1]) : 0;
+	long calls = argc == 4 ? atol(argv[2]) : -1;
+	int (*fn)(void) = argc < 2		    ? NULL :
+			  !strcmp(argv[1], "read")  ? do_read :
+			  !strcmp(argv[1], "write") ? do_write :
+			  !strcmp(argv[1], "meta")  ? do_meta :
+						      NULL;
 
-	if (n < 1 || n > MOST || seconds <= 0) {
-		fputs("usage: load SECONDS DIRECTORY...\n", stderr);
+	if (!fn || calls < 0) {
+		fputs("usage: load read|write|meta CALLS DIRECTORY\n", stderr);
 		return 2;
 	}
 	check(posix_memalign((void **)&block, BLOCK, BLOCK), "memory");
 	memset(block, 'x', BLOCK);
-	for (int i = 0; i < n; i++) {
-		dirs[i] = open(argv[i + 2], O_RDONLY | O_DIRECTORY);
-		check(dirs[i] < 0, argv[i + 2]);
-		fds[i] = fill(dirs[i]);
-	}
-	run("read", do_read, seconds, n, fds, dirs);
-	run("write", do_write, seconds, n, fds, dirs);
-	run("meta", do_meta, seconds, n, fds, dirs);
+	dir = open(argv[3], O_RDONLY | O_DIRECTORY);
+	check(dir < 0, argv[3]);
+	fd = fill(dir);
+	while (calls > 0)
+		calls -= fn();
 	return 0;
 }
