@@ -204,6 +204,7 @@ struct wait {
 struct schedule {
 	enum points points;
 	bool own; /* only the program's tasks, not the server's */
+	unsigned int argument; /* of the program: the seed of the first run */
 	unsigned int seed, rate; /* rate 0: no random waits */
 	unsigned long after; /* random only from this tick on */
 	char changes[128]; /* PCT's, "" for none */
@@ -253,6 +254,15 @@ static void write_waits(const char *path, const struct wait *waits, size_t n)
 }
 
 #define MAX_ARGS 64
+
+/* Programs vary with the seed; tests know nothing of it */
+static const char *argument(unsigned int seed)
+{
+	static char words[16];
+
+	snprintf(words, sizeof(words), " %u", seed ? seed : 1);
+	return o.from_start ? "" : words;
+}
 
 static void start(struct job *job)
 {
@@ -311,7 +321,8 @@ static void start(struct job *job)
 	/* as make gdb does: the same processes, so that a schedule holds there, too */
 	*arg++ = "sh";
 	*arg++ = "-c";
-	*arg++ = text("exec /tests/%s", base(o.program));
+	*arg++ = text("exec /tests/%s%s", base(o.program),
+		      argument(s->argument));
 	*arg = NULL;
 
 	fflush(NULL);
@@ -543,7 +554,7 @@ static bool choose(unsigned int seed, struct schedule *s)
 	size_t used = 0;
 
 	memset(s, 0, sizeof(*s));
-	s->seed = seed;
+	s->seed = s->argument = seed;
 	if (how == EVERY) {
 		if (seed > n_all_points)
 			return false;
@@ -607,10 +618,16 @@ static size_t first_that_fails(const char *symptom, struct schedule *list,
 }
 
 /* In how many of @n runs does it fail the same way? */
+static unsigned int the_argument; /* of the run that is looked into */
+
 static unsigned int fails_with(const char *symptom, struct wait *waits,
 			       size_t n_waits, unsigned int n)
 {
-	struct schedule s = { .waits = waits, .n_waits = n_waits };
+	struct schedule s = {
+		.argument = the_argument,
+		.waits = waits,
+		.n_waits = n_waits,
+	};
 	unsigned int failed = 0;
 
 	for (unsigned int i = 0; i < n; i++)
@@ -635,6 +652,7 @@ static size_t shrink(const char *symptom, struct wait *waits, size_t n)
 			memcpy(less + at, waits + at + cut,
 			       (n - at - cut) * sizeof(*less));
 			list[tries++] = (struct schedule){
+				.argument = the_argument,
 				.waits = less,
 				.n_waits = n - cut,
 			};
@@ -709,6 +727,7 @@ static void explain(struct finding *f, struct result *r, unsigned int n)
 	unsigned int again;
 	FILE *file;
 
+	the_argument = f->seed;
 	if (had && !fails_with(f->symptom, r->waits, had, 1)) {
 		printf("  seed %u: its %zu waits alone do not bring it back\n",
 		       f->seed, had);
@@ -719,8 +738,8 @@ static void explain(struct finding *f, struct result *r, unsigned int n)
 	file = fopen(new, "we");
 	if (!file)
 		cannot("%s: %s", new, strerror(errno));
-	fprintf(file, "# %s\n# program %s\n# kernel %s\n", f->symptom,
-		program_name(), kernel_id());
+	fprintf(file, "# %s\n# program %s\n# seed %u\n# kernel %s\n",
+		f->symptom, program_name(), f->seed, kernel_id());
 	for (size_t i = 0; i < left; i++)
 		in_words(file, &r->waits[i]);
 	if (fclose(file) || rename(new, name))
@@ -899,7 +918,11 @@ static unsigned int explore(void)
 static bool lost_at(unsigned long tick, const struct schedule *s,
 		    const char *symptom)
 {
-	struct schedule prefix = { .rate = 30, .after = tick };
+	struct schedule prefix = {
+		.argument = s->argument,
+		.rate = 30,
+		.after = tick,
+	};
 	bool same = true;
 
 	prefix.waits = checked(calloc(s->n_waits + 1, sizeof(*s->waits)));
@@ -987,6 +1010,8 @@ static int replay(void)
 			strcpy(want[s.n_waits].function, function);
 			strcpy(want[s.n_waits].line, at);
 			s.waits[s.n_waits++] = w;
+		} else if (sscanf(line, "# seed %u", &s.argument) == 1) {
+			;
 		} else if (!strncmp(line, "# kernel ", 9)) {
 			snprintf(kernel, sizeof(kernel), "%s", line + 9);
 		} else if (*line == '#' && !*symptom) {

@@ -62,7 +62,7 @@ schedule-program: schedule-there
 	@mkdir -p build/explore; $(call explore-ready,$(scheduled))
 .PHONY: schedule-program
 
-as-schedule = MEM=128M CMD='exec /tests/$(notdir $(scheduled))' RUN='--no-fuse --add $(scheduled) \
+as-schedule = MEM=128M CMD='exec /tests/$(notdir $(scheduled))$(if $(findstring /explore/,$(scheduled)), $(shell sed -n 's/^. seed //p' '$(SCHEDULE)'))' RUN='--no-fuse --add $(scheduled) \
 	--append explore.go=$(if $(findstring /explore/,$(scheduled)),0,1) \
 	--append explore.waits=$(shell sed -n 's/^\([0-9:]*\) .*/\1/p' '$(SCHEDULE)' | paste -s -d ,) $(RUN)'
 

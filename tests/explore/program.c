@@ -16,13 +16,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/*
- * The tasks are run several times, on other files each time: a guest costs more than the
- * little that they do.
- */
-#define ROUNDS 4
-
-static int the_round;
+unsigned int program_seed;
+int this_round;
 
 /* nobody may take longer, in seconds of the guest's clock: see LIMIT in sandbox.h */
 static int go[2], here[2];
@@ -187,23 +182,24 @@ static char *without_numbers(char *text)
 	return text;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const char *error;
 	struct sandbox *sb;
 	char *wrong;
 
+	program_seed = argc > 1 ? atoi(argv[1]) : 1;
 	sb = sandbox_start(program.options ?: "", 0, &error);
 	if (!sb) {
 		fprintf(stderr, "%s\n", error);
 		return 125;
 	}
-	for (the_round = 0; the_round < ROUNDS; the_round++) {
+	for (this_round = 0; this_round < ROUNDS; this_round++) {
 		alone("setup", program.setup);
 		run_tasks();
 	}
 	sync();
-	for (the_round = 0; the_round < ROUNDS; the_round++)
+	for (this_round = 0; this_round < ROUNDS; this_round++)
 		alone("check", program.check);
 	wrong = sandbox_end(sb);
 	if (wrong)
@@ -217,7 +213,7 @@ static const char *below(const char *folder, const char *name)
 {
 	static char path[300];
 
-	snprintf(path, sizeof(path), "%s/%s%d", folder, name, the_round);
+	snprintf(path, sizeof(path), "%s/%s%d", folder, name, this_round);
 	return path;
 }
 
@@ -264,12 +260,17 @@ static void on_bus(int signal)
 	siglongjmp(cut_off, 1);
 }
 
-void store(char *to, size_t size, int byte)
+bool store(char *to, size_t size, int byte)
 {
+	volatile bool done = false;
+
 	signal(SIGBUS, on_bus);
-	if (!sigsetjmp(cut_off, 1))
+	if (!sigsetjmp(cut_off, 1)) {
 		memset(to, byte, size);
+		done = true;
+	}
 	signal(SIGBUS, SIG_DFL);
+	return done;
 }
 
 /* ---- what must hold ---- */

@@ -50,6 +50,14 @@ struct program {
 };
 
 extern const struct program program;
+
+/*
+ * All of it is done several times, on other files each time: a guest costs more than the
+ * little that tasks do.
+ */
+#define ROUNDS 4
+extern int this_round; /* from 0 */
+extern unsigned int program_seed; /* the run's, for programs that vary */
 #define PROGRAM(...) const struct program program = { __VA_ARGS__ };
 
 /*
@@ -74,8 +82,8 @@ int file(const char *name, int flags); /* below the mount */
 char *map_file(int fd, size_t size); /* shared, writable */
 void fill(int fd, size_t size, int byte);
 void kick(int fd); /* start writeback, wait for nothing */
-/* A store that may meet a page that has been cut off: then it does nothing. */
-void store(char *to, size_t size, int byte);
+/* A store that may meet a page that has been cut off: then it does nothing. Did it? */
+bool store(char *to, size_t size, int byte);
 
 /*
  * At the end. All of these look at the server's file and at what a reader of the mount
