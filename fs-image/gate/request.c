@@ -50,8 +50,8 @@ static void on_board(const struct request *rq)
 					     [DROPPED] = "dropped" };
 
 	board_set(rq->slot, names[rq->place],
-		  rq->thread || rq->place != PASSING ? rq->thread : self(),
-		  rq->rule[rq->after], rq->place == DELAYED ? rq->due : 0);
+		  rq->thread ? rq->thread : rq->reader, rq->rule[rq->after],
+		  rq->place == DELAYED ? rq->due : 0);
 }
 
 struct request *request_new(int device, char *buf, size_t len)
@@ -72,6 +72,7 @@ struct request *request_new(int device, char *buf, size_t len)
 	pthread_mutex_lock(&state_lock);
 	rq->seq = ++seq;
 	rq->slot = board_take(rq->op.unique);
+	rq->reader = self();
 	on_board(rq);
 	/* The kernel's promise: never two WRITEs of one cached page at a time. */
 	if (rq->op.writepage) {
@@ -139,6 +140,7 @@ void request_detach(struct request *rq)
 static void place(struct request *rq, enum place where)
 {
 	rq->place = where;
+	rq->reader = 0;
 	rq->since =
 		log_time(); /* the clock is a system call; this is near enough */
 	on_board(rq);

@@ -49,6 +49,7 @@ struct request {
 	long garble; /* payload bytes of the reply, -1: none */
 	bool twice;
 	bool drop; /* release says: never answer */
+	pid_t reader; /* the thread that read it, until it is put elsewhere */
 	int slot; /* on the board, -1: none */
 	struct job *job; /* that a thread of its own does first */
 	/* the reply: in the buffer of whoever brings it, until it is kept */

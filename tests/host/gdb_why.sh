@@ -141,7 +141,7 @@ verdict lost '^A wakeup was lost: act \(pid [0-9]+\) waits for .*nobody will wak
 unset FIRST
 
 # What is no hang
-why 'sleep 1000; echo slept'
+why 'sleep 300; echo slept'
 tried 0 'one that only sleeps ends by itself'
 has slept
 ok $? '... with its output'
