@@ -66,6 +66,8 @@ for how in "", "-all ":
     gdb.execute("echo >\\n")
 life = gdb.execute("fuse-life /a:1", to_string=True)
 unique = re.search(r"reads the WRITE, unique (\d+)", life).group(1)
+other = gdb.execute("fuse-life /a:3", to_string=True)
+print("read=%d answered=%d" % (other.count("reads the WRITE"), other.count("the WRITE is answered")))
 for name, what in ("page", "/a:1"), ("request", unique), ("task", "pid=" + pid):
     gdb.execute("echo <%s\\n" % name)
     gdb.execute("fuse-life " + what)
@@ -104,6 +106,7 @@ is copied
 its copy goes to the request queue: WRITE offset 0, 4 pages
 the server reads the WRITE, unique N
 the WRITE is answered, error 0' 'the life of a page'
+like "$scratch/out" '^read=1 answered=1$' 'a later WRITE in the same memory is not taken for that of a page'
 section request
 like "$scratch/section" 'is made  .*' 'the life of a request: made'
 like "$scratch/section" 'fuse-server .*the server has it' '... read by a thread'

@@ -43,7 +43,8 @@ def sources(_event=None):
     the kernel or is where it lies."""
     for objfile in gdb.objfiles():
         folder = os.path.dirname(os.path.realpath(objfile.filename or ""))
-        for candidate in (os.path.join(folder, "obj"), folder):
+        # (kernels with a bug put back share one object folder)
+        for candidate in (os.path.join(folder, "obj"), folder, os.path.join(folder, "..", "obj")):
             if os.path.exists(os.path.join(candidate, "System.map")):
                 gdb.execute("directory " + candidate, to_string=True)
                 return

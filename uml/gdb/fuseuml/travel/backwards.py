@@ -329,10 +329,18 @@ def _lines(me, window, over):
 
 
 def _steps(start, me):
-    """The Stops of `step` from a position to `me`."""
+    """The Stops of `step` from a position, or a tick, to `me`."""
     end = me.position
-    guest.run_to(start)
-    guest._watched(True)
+    if isinstance(start, int):
+        guest.start_over()
+        guest._watched(True)
+        guest.disarm_at(end)
+        if not guest.to_tick(start):
+            raise guest.diverged("tick %d was not reached" % start)
+        guest.out_of_tick()
+    else:
+        guest.run_to(start)
+        guest._watched(True)
     stops = []
     with _Until(end) as run:
         while len(stops) < LINES:
@@ -343,6 +351,7 @@ def _steps(start, me):
 
 
 WINDOWS = (16, 512, 16384)
+FEW, MANY = 8, 64  # ticks
 
 
 def line_before(me, over):
@@ -369,8 +378,14 @@ def line_before(me, over):
         line = start.position
     if over and not me.inline or not _calls(line.pc, end.pc):
         return line
-    steps = _steps(line, me)
-    steps = [s for s in steps if s.task == me.task]
+    # what was called may have run for long: its end is what matters
+    far = not over and end.tick - line.tick > MANY
+    for start in (end.tick - FEW, end.tick - MANY, line) if far else (line,):
+        steps = _steps(start, me)
+        # (the first one of a tick may be in the middle of a line)
+        steps = [s for s in (steps[1:] if far else steps) if s.task == me.task]
+        if steps:
+            break
     if not over:
         _remember(steps, end)
         steps = [s for s in steps if not s.position.same(end)]
