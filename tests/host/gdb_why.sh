@@ -81,17 +81,18 @@ why 'gate hold write; act /mnt/fuse/a open:1500 store:0-1499' '--mem 160M'
 verdict throttled '^Throttled: act .* waits for fewer dirty pages .* kept up by WRITE unique' 'a writer that is throttled'
 
 if [ "$VARIANT" = stock ]; then
-	why 'umount /mnt/fuse; fuse-server -o writeback_cache /mnt/fuse; gate hold setattr; echo hi >/mnt/fuse/f; sync'
-	verdict withheld '^The server withholds a reply: SETATTR .*sync .*because of it' 'sync(2) behind a SETATTR of the writeback cache'
-	like "$scratch/out" 'the flusher of bdi' '... by way of the flusher'
-	why 'mkdir /srv/lower /srv/fuse/lower; echo 1048576 >/proc/sys/vm/dirty_bytes
+	why 'umount /mnt/fuse; fuse-server -o writeback_cache /mnt/fuse; act /mnt/fuse/f open:1
+		act /mnt/fuse/f open:1 sleep:2 pwrite:0 sleep:99 & sleep 1; gate hold setattr; sleep 3; sync'
+	verdict withheld '^The server withholds a reply: SETATTR .*sync \(pid [0-9]+\) wait because of it' 'sync(2) behind a SETATTR of the writeback cache'
+	like "$scratch/out" 'waits for +the flusher of bdi' '... by way of the flusher'
+	why 'mkdir /srv/lower /srv/fuse/lower
 		fuse-server --source /srv/lower --control /run/lower.sock -o writeback_cache --gate "hold write" /srv/fuse/lower
-		for b in /sys/class/bdi/0:*; do echo 0 >$b/strict_limit; echo 100 >$b/max_ratio; done
 		act /mnt/fuse/lower/f open:600 store:0-599 fsync'
-	verdict throttled 'fuse-server .* waits for fewer dirty pages' 'a server that is throttled on a lower file system'
+	verdict withheld '^The server withholds a reply: WRITE .* held by the gate, by its rule 1' 'a server that waits for a lower file system'
+	like "$scratch/out" "was read by the server's thread fuse-server" '... the chain goes through both servers'
 else
 	skip 'sync(2) behind a SETATTR of the writeback cache' 'this kernel has no writeback cache'
-	skip 'a server that is throttled on a lower file system' 'this kernel has no writeback cache'
+	skip 'a server that waits for a lower file system' 'this kernel has no writeback cache'
 fi
 
 why 'mkdir /run/fr; mount -t cgroup -o freezer freezer /run/fr; mkdir /run/fr/s; echo $(pidof fuse-server) >/run/fr/s/cgroup.procs
