@@ -719,6 +719,24 @@ static char *schedule_name(unsigned int n)
 	return text("%s/%s-%u.schedule", o.out, base(o.program), n);
 }
 
+/* With fewer waits, the same ticks may be in other places */
+static void where_now(struct wait *waits, size_t n)
+{
+	const struct schedule s = {
+		.argument = the_argument,
+		.waits = waits,
+		.n_waits = n,
+	};
+	struct result r = run_one(&s);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < r.n_waits; j++)
+			if (r.waits[j].pid == waits[i].pid &&
+			    r.waits[j].nth == waits[i].nth)
+				waits[i] = r.waits[j];
+	free(r.waits);
+}
+
 /* From a failing run to a schedule of few waits, in a file */
 static void explain(struct finding *f, struct result *r, unsigned int n)
 {
@@ -734,6 +752,7 @@ static void explain(struct finding *f, struct result *r, unsigned int n)
 		return;
 	}
 	left = had ? shrink(f->symptom, r->waits, had) : 0;
+	where_now(r->waits, left);
 	again = fails_with(f->symptom, r->waits, left, 5);
 	file = fopen(new, "we");
 	if (!file)
