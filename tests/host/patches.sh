@@ -17,7 +17,7 @@ export GIT_COMMITTER_NAME=nobody GIT_COMMITTER_EMAIL=nobody@localhost
 mkdir -p fs/fuse
 seq 20 >fs/fuse/file.c
 seq 20 >fs/fuse/dir.c
-echo 'fs/fuse/dir.c filter=slow' >.gitattributes
+echo 'fs/fuse/*.c filter=slow' >.gitattributes
 git add . && git commit -q -m 'linux-source-9.9 9.9.1-1'
 git branch -q top
 git checkout -q top
@@ -199,6 +199,7 @@ cut_off() { # words of git's arguments, before or after, which time
 	perl -e "$own_group" env PATH="$scratch/bin:$PATH" uml/kernel/tree "$repo" test "$patches" "$src" >"$scratch/out" 2>&1 &
 	pid=$!
 	await test -e "$scratch/there"
+	ok $? "... git is stopped there"
 	kill "-${4:-9}" -$pid
 	wait $pid 2>/dev/null
 	rm "$scratch/bin/git"
@@ -210,7 +211,7 @@ again() { # what
 	clean
 }
 sed -i 's/, better//' "$scratch"/all/0003*
-for step in '"worktree add" before 1' '"worktree add" after 1' '"am -q" before 2' '"am -q" after 3' \
+for step in '"worktree add" before 1' '"worktree add" after 1' '"am -q" before 1' '"am -q" after 1' \
 	'"worktree move" before 1' '"worktree move" after 1'; do
 	rm -rf "$src" "$scratch/test/.series"
 	write_series 1 2 3
@@ -219,23 +220,62 @@ for step in '"worktree add" before 1' '"worktree add" after 1' '"am -q" before 2
 	ok $? "kill -9, $step: not taken for whole"
 	again '...'
 done
-# in the middle of the checkout, which takes seconds with a whole kernel
-rm -rf "$src" "$scratch/test/.series" "$scratch/there"
-cat >"$scratch/bin/smudge" <<-EOF
-	#!/bin/sh
-	echo here >"$scratch/there"
-	read -r _ <"$scratch/never"
-EOF
-perl -e "$own_group" uml/kernel/tree "$repo" test "$patches" "$src" >"$scratch/out" 2>&1 &
-pid=$!
-await test -e "$scratch/there"
-kill -9 -$pid
-wait $pid 2>/dev/null
-printf '#!/bin/sh\nexec cat\n' >"$scratch/bin/smudge"
-again 'kill -9 in the middle of the checkout'
+# in the middle of the checkout, which takes seconds with a whole kernel, and of a patch:
+# git is stopped where it writes a file
+cut_in() { # which time, signal
+	rm -f "$scratch/there"
+	: >"$scratch/count"
+	cat >"$scratch/bin/smudge" <<-EOF
+		#!/bin/sh
+		echo >>"$scratch/count"
+		[ "\$(wc -l <"$scratch/count")" -ne $1 ] || { echo here >"$scratch/there"; read -r _ <"$scratch/never"; }
+		exec cat
+	EOF
+	perl -e "$own_group" uml/kernel/tree "$repo" test "$patches" "$src" >"$scratch/out" 2>&1 &
+	pid=$!
+	await test -e "$scratch/there"
+	ok $? "... git is stopped there"
+	kill "-${2:-9}" -$pid
+	wait $pid 2>/dev/null
+	printf '#!/bin/sh\nexec cat\n' >"$scratch/bin/smudge"
+}
+for time in 1 2 3 4; do
+	rm -rf "$src" "$scratch/test/.series"
+	cut_in $time
+	again "kill -9 at file $time of two, or of a patch"
+done
+for time in 1 2 3 4; do
+	write_series 1 2
+	tree
+	write_series 1 2 3
+	cut_in $time
+	! is_current
+	ok $? "a changed series is cut off at file $time: not taken for whole"
+	again '...'
+done
 
-for step in '"reset" before 1' '"reset" after 1' '"am -q" before 2' '"am -q" after 2' '"am -q" after 3' \
-	'"am -q" after 2 INT'; do
+# the files that uml/kernel/source unpacked become the first tree
+unpacked() {
+	rm -rf "$src" "$scratch/test/.series" "$repo/first"
+	mkdir "$repo/first"
+	git --git-dir="$repo" --work-tree="$repo/first" -c core.bare=false read-tree debian
+	git --git-dir="$repo" --work-tree="$repo/first" -c core.bare=false checkout-index -a
+	touch -d 2001-01-01 "$repo/first/fs/fuse/dir.c"
+	git --git-dir="$repo" --work-tree="$repo/first" -c core.bare=false update-index -q --refresh
+}
+unpacked
+again 'the files are there'
+is "$(find "$src/fs/fuse/dir.c" -newermt 2002-01-01)" '' '... and are not written again'
+[ ! -e "$repo/first" ]
+ok $? '... nor kept twice'
+for step in '"worktree add" after 1' '"rev-parse" before 1' '"am -q" before 1'; do
+	unpacked
+	eval "cut_off $step"
+	again "... kill -9, $step"
+done
+
+for step in '"reset" before 1' '"reset" after 1' '"am -q" before 1' '"am -q" after 1' \
+	'"am -q" after 1 INT'; do
 	write_series 1 2
 	tree
 	write_series 1 2 3
