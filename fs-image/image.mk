@@ -13,7 +13,7 @@ gate-socket := $(patsubst %,fs-image/gate/%.c,socket received mount)
 gate-preload := fs-image/gate/preload.c
 gate-core    := $(filter-out $(gate-client) $(gate-inside) $(gate-socket) $(gate-preload),$(wildcard fs-image/gate/*.c))
 
-init_SRC        := fs-image/init.c
+init_SRC        := fs-image/init.c fs-image/hang.c
 act_SRC         := $(wildcard fs-image/act/*.c)
 gate_SRC        := $(gate-client)
 fuse-server_SRC := fs-image/fuse-server.c $(wildcard fs-image/server/*.c) $(gate-core) $(gate-inside)
@@ -23,7 +23,7 @@ PROGRAMS        += init act gate fuse-server fuse-gate fusermount3
 
 fuse-server_FLAGS := -DFUSE_USE_VERSION=314 -D_FILE_OFFSET_BITS=64 -I/usr/include/fuse3
 fuse-server_LIBS  := -l:libfuse3.a
-headers           += $(wildcard fs-image/*/*.h)
+headers           += $(wildcard fs-image/*.h fs-image/*/*.h)
 
 # With symbols, for gdb; the image gets stripped copies.
 define program

@@ -13,12 +13,13 @@
  *   SHARE=ro|rw     a host folder at /mnt/share: the one that hostfs is limited to,
  *                   or SHARE_DIR
  *   HOST_ROOT=1     the host's programs, read-only
+ *   HANG=N          tell when nothing has run for N seconds, and nothing will; 0: do not
  *   MERGE=1         the command's stderr goes where its stdout goes
  *   TTY=1           the command owns tty1, a terminal
  *
  * Consoles: tty0 the kernel's log, tty1 stdout, tty2 stderr, tty3 the verdict:
  * one line, "exit N", "signal N" or "init: what failed". Before it, "ready" once the
- * terminal can be typed into.
+ * terminal can be typed into, and "hang: why".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,6 +38,8 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "hang.h"
 
 /* Where fuse-gate says why there is no mount */
 #define SERVER_WHY "/run/fuse-gate.why"
@@ -437,6 +440,8 @@ int main(void)
 	if (chdir("/root"))
 		fail("chdir", "/root");
 
+	if (getenv("HANG"))
+		watch_for_hang(atoi(getenv("HANG")), verdict_fd);
 	status = asked("TTY") ? run_on_terminal(read_argv()) :
 				run_piped(read_argv());
 

@@ -168,29 +168,41 @@ static void kill_guest(void)
 	kill(k.guest.pid, SIGKILL);
 }
 
-/* Past the limit: the tasks' stacks go to the console log, then the guest is killed. */
-static void past_limit(void)
+/* It will not end: what the tasks wait for goes to the console log, then it is killed. */
+static void no_end(const char *why)
 {
-	char text[100];
+	char *text;
 
-	if (!k.outcome.past_limit) {
-		k.outcome.past_limit = true;
-		snprintf(
-			text, sizeof(text),
-			"uml/run: no end after %lu s of wall-clock time: what the tasks wait for\n",
-			k.o->limit);
+	if (k.outcome.no_end || k.ended)
+		return;
+	k.outcome.no_end = checked(strdup(why));
+	/* as it is now: with virtual time, hours would pass */
+	if (!k.o->wrap)
+		kill(k.guest.pid, SIGSTOP);
+	if (asprintf(&text, "uml/run: %s: what the tasks wait for\n", why) > 0)
 		write_console(text);
-		k.report = start_report(k.o, k.place->folder, k.guest.pid,
-					k.console);
-		k.deadline = now() + 20000;
-	} else {
+	k.report = start_report(k.o, k.place->folder, k.guest.pid, k.console);
+	k.deadline = now() + 20000;
+}
+
+static void past_deadline(void)
+{
+	char text[80];
+
+	if (k.outcome.no_end) {
+		/* the report takes too long */
 		kill(k.report, SIGKILL);
 		k.deadline = 0;
+		return;
 	}
+	snprintf(text, sizeof(text), "no end after %lu s of wall-clock time",
+		 k.o->limit);
+	no_end(text);
 }
 
 static void reported(int status)
 {
+	kill(k.guest.pid, SIGCONT);
 	if (status && !ask_mconsole(k.place->folder, "sysrq w"))
 		write_console(
 			"uml/run: neither gdb nor sysrq could show them\n");
@@ -295,12 +307,28 @@ static void drain(struct stream *s)
 	kill_guest();
 }
 
-/* Lines of init: "ready" for what is typed, then how it ended. */
+/* A line of init's that others follow; false: it stays, to be judged at the end. */
+static bool hear_line(const char *line)
+{
+	if (!strcmp(line, "ready")) {
+		k.typed.from = k.guest.user_in;
+		copy_window_size(k.guest.user, k.guest.pty);
+		return true;
+	}
+	if (!strncmp(line, "hang: ", 6)) {
+		/* in a debugger somebody may want to see it */
+		if (!k.o->wrap)
+			no_end(line);
+		return true;
+	}
+	return false;
+}
+
 static void hear_verdict(void)
 {
 	ssize_t n = read(k.guest.verdict, k.told + k.told_size,
 			 sizeof(k.told) - 1 - k.told_size);
-	char *line;
+	char *end;
 
 	if (n > 0)
 		k.told_size += n;
@@ -309,12 +337,14 @@ static void hear_verdict(void)
 		k.guest.verdict = -1;
 	}
 	k.told[k.told_size] = '\0';
-	line = strchr(k.told, '\n');
-	if (line && !strncmp(k.told, "ready", 5)) {
-		k.typed.from = k.guest.user_in;
-		copy_window_size(k.guest.user, k.guest.pty);
-		k.told_size -= line + 1 - k.told;
-		memmove(k.told, line + 1, k.told_size + 1);
+	while ((end = strchr(k.told, '\n'))) {
+		*end = '\0';
+		if (!hear_line(k.told)) {
+			*end = '\n';
+			break;
+		}
+		k.told_size -= end + 1 - k.told;
+		memmove(k.told, end + 1, k.told_size + 1);
 	}
 }
 
@@ -402,7 +432,7 @@ static void look_after_guest(void)
 		if (k.o->console)
 			show_console();
 		if (k.deadline && !k.ended && now() >= k.deadline)
-			past_limit();
+			past_deadline();
 		if (wait <= 0)
 			continue;
 		launcher_lives(fds[0].revents);

@@ -121,7 +121,8 @@ void restore_terminal(void);
 
 /* verdict.c */
 struct outcome {
-	bool unread, past_limit;
+	bool unread;
+	char *no_end; /* why it was ended: past its limit, hung; or NULL */
 	int status; /* wait status of the guest's process */
 	const char *verdict; /* what init told */
 	int log; /* a copy of the console goes here; or -1 */

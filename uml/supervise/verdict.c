@@ -123,17 +123,15 @@ int decide(const struct options *o, const char *folder,
 		return WIFEXITED(end->status) ? WEXITSTATUS(end->status) :
 						128 + WTERMSIG(end->status);
 	/* (gdb's report has the lines; the script takes seconds where there are many stacks) */
-	log = end->past_limit ? path(folder, "console") : decoded(o, folder);
+	log = end->no_end ? path(folder, "console") : decoded(o, folder);
 	if (end->log >= 0)
 		keep_log(log, end->log);
 	/* gdb's user has seen what he came for, a hang perhaps, and left */
 	if (o->wrap && !access(path(folder, "left"), F_OK))
 		return 0;
 	bad = first_line(log, badness);
-	if (end->past_limit) {
-		n = asprintf(&why, "no end after %lu s of wall-clock time",
-			     o->limit);
-		show_log(log, n < 0 ? "no end" : why);
+	if (end->no_end) {
+		show_log(log, end->no_end);
 		return PAST_LIMIT;
 	}
 	if (bad) {
