@@ -45,9 +45,10 @@ $(TESTS)/%: tests/guest/%.c $(test-objects) $(test-headers)
 	mv $@.new $@
 .PRECIOUS: $(TESTS)/lib/%.o
 
+# (listed by the shell: when make reads this, a fresh clone has no kernel tree yet)
 test-programs:
 	@uml/inputs --due $(OUT)/.test-inputs $(TESTS) -- fs-image tests/lib tests/guest \
-	  $(wildcard $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a)
+	  $$(ls -d $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a)
 	@[ -z "$(binaries)" ] || $(MAKE) -q --no-print-directory $(binaries) || { $(call locked,$(OUT)) uml/phase tests "$(words $(binaries)) programs" $(LOG)/tests.log \
 	  $(MAKE) --no-print-directory -j$(JOBS) $(binaries); }
 .PHONY: test-programs
