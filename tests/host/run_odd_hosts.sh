@@ -40,9 +40,14 @@ if unshare -m true 2>/dev/null; then
 	is "$status $(cat "$scratch/out" "$scratch/err")" '0 hi' "another pid namespace's /proc"
 	try unshare -m sh -c "mount -t tmpfs -o noexec,size=1g tmpfs /dev/shm && exec $launch -- echo hi"
 	is "$status $(cat "$scratch/out" "$scratch/err")" '0 hi' '/dev/shm mounted noexec'
-	try unshare -m sh -c "mount -t tmpfs -o size=10m tmpfs /dev/shm && mount -t tmpfs -o size=10m tmpfs /tmp && cd /tmp && exec $launch -- echo hi"
-	tried 125 'nowhere room for the memory'
-	like "$scratch/err" 'no folder with [0-9]* MB free for the guest'\''s memory' '... says so'
+	case $(pwd -P) in
+	/tmp/*) skip 'nowhere room for the memory' 'the checkout is in /tmp, which this covers' ;;
+	*)
+		try unshare -m sh -c "mount -t tmpfs -o size=10m tmpfs /dev/shm && mount -t tmpfs -o size=10m tmpfs /tmp && cd /tmp && exec $launch -- echo hi"
+		tried 125 'nowhere room for the memory'
+		like "$scratch/err" 'no folder with [0-9]* MB free for the guest'\''s memory' '... says so'
+		;;
+	esac
 else
 	skip 'other mounts' 'unshare -m is refused here'
 fi
