@@ -32,6 +32,27 @@ goes_on 5 '... of somebody who will come to help' 'gate hold write; (sleep 100; 
 goes_on 5 '... in the server' 'gate delay 100 write; dd if=/dev/zero of=/mnt/fuse/f oflag=direct bs=4k count=1; exit 5'
 goes_on 5 'who polls' 'i=0; while [ $i -lt 60 ]; do sleep 10; i=$((i + 1)); done; exit 5'
 goes_on 143 'a limit that is to come' 'mkfifo /tmp/f; exec timeout 200 cat /tmp/f'
+# A time limit that only the kernel's own timers know: that it runs shows at its switches
+gcc -static -x c -o "$scratch/receive" - <<-'EOF'
+	#include <sys/socket.h>
+	#include <sys/time.h>
+
+	int main(void)
+	{
+		struct timeval limit = { .tv_sec = 7 };
+		char byte;
+		int ends[2];
+
+		socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+		setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		for (int i = 0; i < 30; i++)
+			recv(ends[0], &byte, 1, 0);
+		return 5;
+	}
+EOF
+run --add "$scratch/receive" -- /tests/receive
+tried 5 'who waits for data with a limit, again and again'
+unlike "$scratch/err" 'hang' '... is no hang'
 
 run --timeout 3 -- sh -c 'while :; do :; done'
 tried 124 'who computes'
