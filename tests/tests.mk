@@ -59,7 +59,7 @@ again = $(strip $(foreach v,VARIANT DEBUG KSRC KERNEL,$(if $(filter command% env
 ##@ Tests
 
 # Guest tests of an edited kernel do not wait for kbuild
-test: test-names test-deps $(if $(filter tests/host/%,$(chosen)),linux,config) image test-programs $(if $(filter tests/host/explore.sh,$(to-run)),explore-programs) ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
+test: test-names test-deps $(if $(filter tests/host/%,$(chosen)),linux,config) image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
 	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' $(SUPERVISE) --contain -- $(if $(filter tests/host/%,$(chosen)),,$(ahead)) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 

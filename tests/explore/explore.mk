@@ -31,10 +31,6 @@ explore-ready = $(MAKE) -q --no-print-directory $(EXPLORER) $(1) || uml/phase ex
 	[ $(OUT)/places -nt $(LINUX) ] || uml/phase places "$(NAME)" $(LOG)/places.log tests/explore/places $(LINUX) $(OUT)/places
 explorer = $(EXPLORER) --kernel $(LINUX) --image $(IMAGE) --places $(OUT)/places --out build/explore/$(NAME)
 
-explore-programs:
-	@$(call explore-ready,$(call explore-program,$(explore-sources)))
-.PHONY: explore-programs
-
 ##@ Exploration
 
 explore: ready ## other orders of the tasks of T=truncate until one fails; RUNS=500 SEEDS=1-500 HOW=random|pct|every STOP=n RESUME=1
