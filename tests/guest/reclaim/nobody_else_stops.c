@@ -6,6 +6,8 @@
  * of pages and allocations of many pages (compaction), reclaim, sync(2). With pages of
  * the mount in flight all of them go on: they see clean pages.
  */
+#include <sys/mman.h>
+
 #include "scenario.h"
 
 SCENARIO(the_rest_goes_on)
@@ -58,12 +60,27 @@ static long moved(char *map, const long arg[4])
 	return n;
 }
 
+/* The pages beside them are free again: wherever they lie, compaction has to move some. */
+static long scattered(char *map, const long arg[4])
+{
+	char *between = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (between == MAP_FAILED)
+		return -errno;
+	for (long i = 0; i < PAGES; i++) {
+		between[i * PAGE] = 1;
+		map[i * PAGE] = arg[0];
+	}
+	return munmap(between, PAGES * PAGE) ? -errno : 0;
+}
+
 static void in_flight(struct user *u, int fd)
 {
 	ASSERT_EQ(0, bdi_set("max_ratio", "100"));
 	ASSERT_EQ(0, bdi_set("strict_limit", "0"));
 	GATE("drop write");
-	DO(u, STORE_PAGES, 0, PAGES, 'a');
+	DO(u, CALL, (long)scattered, 'a');
 	DO(u, KICK, fd);
 	GATE("wait seen write");
 	EXPECT_EQ(PAGES, vmstat("nr_writeback_temp"));
