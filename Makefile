@@ -63,7 +63,7 @@ why: ready ## why a guest hangs: the newest one, PID=; CMD='...' runs that until
 	@uml/gdb/why $(LINUX) $(IMAGE)
 .PHONY: why
 
-open: ## RUN=<folder>: gdb on a hang that KEEP=<folder> of make why has kept
+open: ## gdb on a guest that hung or broke, and was kept: the newest one, or RUN=<folder>
 	@uml/gdb/open '$(RUN)' $(LINUX)
 .PHONY: open
 
@@ -94,7 +94,7 @@ ready: deps linux image
 .PHONY: ready
 
 PACKAGES := gcc libc6-dev make git procps flex bison bc cpio xz-utils perl ccache gdb \
-	busybox-static libfuse3-dev
+	busybox-static libfuse3-dev zstd
 
 deps: ## install the Debian packages that are missing; DEPS=no only says which
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES)
@@ -120,6 +120,7 @@ help: ## this text
 	  '  O=<folder>                     build there, not in build/; this folder is only read' \
 	  '  SERVER="bindfs -f /srv/fuse {}"  your FUSE server in place of ours: run, gdb, why, test' \
 	  '  SERVERS=1                      make test: install real servers, and try them' \
+	  '  KEEP=<folder>, CORE=no         run, why: where a guest that hangs is left; without its memory' \
 	  '  DEPS=no                        install nothing' \
 	  '  V=1                            show what the phases do'
 .PHONY: help

@@ -6,7 +6,7 @@
 T      ?=
 REPEAT ?= 1
 
-TEST_PACKAGES := graphviz zstd shellcheck fio stress-ng sqlite3 gdbserver
+TEST_PACKAGES := graphviz shellcheck fio stress-ng sqlite3 gdbserver
 
 guest-tests := $(wildcard tests/guest/*/*.c)
 host-tests  := $(wildcard tests/host/*.sh)

@@ -34,6 +34,25 @@ command -v dot >/dev/null && {
 open() {
 	try uml/gdb/open "$1" "${2:-$kernel}"
 }
+# Elsewhere: this repository and linux, nothing else of this machine's
+elsewhere=$(mktemp -d)
+# shellcheck disable=SC2317 # called by the trap of tests/host/lib
+at_end() { rm -rf "$elsewhere"; }
+mkdir "$elsewhere/clone" "$elsewhere/clone/build" "$elsewhere/nothing"
+cp -r uml "$elsewhere/clone/"
+cp "$kernel" "$elsewhere/linux"
+cp -r "$kept" "$elsewhere/kept"
+if unshare -rm true 2>/dev/null; then
+	# shellcheck disable=SC2016 # its shell's
+	try unshare -rm sh -c 'mount --bind "$1/nothing" "$2" && cd "$1/clone" && exec uml/gdb/open ../kept ../linux' sh "$elsewhere" "$PWD"
+	tried 0 'a copy elsewhere, with this tree out of sight, opens'
+	is "$(grep '^The server withholds' "$scratch/out")" "$sentence" '... and says the same'
+	like "$scratch/out" 'fuse_set_nowrite .* at fs/fuse/file.c:[0-9]' '... with its stacks'
+	no_traceback
+else
+	skip 'a copy elsewhere, with this tree out of sight' 'no namespaces here'
+fi
+
 open "$kept"
 tried 0 'it opens'
 is "$(grep '^The server withholds' "$scratch/out")" "$sentence" '... and says the same, from the core'
@@ -59,6 +78,54 @@ echo 'no core' | zstd -q -f -o "$scratch/damaged/core.zst"
 refused "$scratch/damaged" 'holds no core'
 rm "$scratch/damaged/core.zst"
 refused "$scratch/damaged" 'kept without the guest.s memory'
+
+# Left by the launcher itself
+left() { # status, what, what verdict.txt begins with, options and command
+	want=$1 what=$2 says=$3
+	shift 3
+	rm -rf "$scratch/left"
+	run --keep "$scratch/left" "$@"
+	tried "$want" "$what"
+	like "$scratch/err" "^uml/run: kept: $scratch/left/report.html, make open RUN=$scratch/left\$" '... is kept, and said to be'
+	head -n 1 "$scratch/left/verdict.txt" >"$scratch/first"
+	like "$scratch/first" "$says" '... for what it is'
+	[ -s "$scratch/left/core.zst" ] && [ -s "$scratch/left/console.txt" ]
+	ok $? '... with its memory and its console'
+	[ "$(find "$scratch/left" -size +64M | wc -l)" -eq 0 ]
+	ok $? '... which is not large'
+}
+hang='gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
+left 124 'a hang' '^The server withholds a reply: WRITE' -- sh -c "$hang"
+is "$(cat "$scratch/left/command.txt")" "sh -c $hang" '... with its command'
+left 126 'a panic' '^the kernel reported: Kernel panic - not syncing: sysrq triggered crash' -- sh -c "$hang & sleep 1; echo c >/proc/sysrq-trigger"
+like "$scratch/left/verdict.txt" '^The server withholds a reply: WRITE' '... and what hung at that moment'
+like "$scratch/left/running.txt" 'sysrq_handle_crash .* at drivers/tty/sysrq.c' '... and who ran'
+open "$scratch/left"
+tried 0 '... opens'
+like "$scratch/out" '^the kernel reported: Kernel panic' '... and says what it was'
+left 126 'a WARNING' '^the kernel reported: WARNING: like this' -- sh -c 'echo "WARNING: like this" >/dev/kmsg'
+left 124 'one without an end' '^no end after 3 s' --timeout 3 --append explore.waits=1:99999:1 -- sh -c 'while :; do :; done'
+like "$scratch/left/kernel.txt" 'explore.waits=1:99999:1' '... with the kernel'\''s words, a schedule among them'
+run --keep "$scratch/left" -- true
+tried 125 'a folder that is there'
+like "$scratch/err" 'left: it is there already' '... is refused'
+rm -rf "$scratch/left"
+run --keep "$scratch/left" --no-core -- sh -c "$hang"
+tried 124 '--no-core'
+[ -s "$scratch/left/report.html" ] && [ ! -e "$scratch/left/core.zst" ]
+ok $? '... leaves out the memory'
+rm -rf "$scratch/left"
+run --keep "$scratch/left" -- sh -c 'exit 3'
+tried 3 'what only fails'
+[ ! -e "$scratch/left" ]
+ok $? '... leaves nothing'
+share=$scratch/shared
+mkdir "$share"
+run --keep "$scratch/left" --share "$share:rw" -- sh -c 'echo x >/mnt/share/a && chmod 600 /mnt/share/a && stat -c %a /mnt/share/a && ! chmod 600 /proc/self/maps'
+tried 0 'with a share, too'
+has 600
+ok $? '... in which modes can be changed'
+
 try tests/repro nonsense
 tried 2 'a bug that is none'
 like "$scratch/err" "no bug 'nonsense': .*m2" '... is named, with those there are'

@@ -3,7 +3,8 @@
  * Mode, owner, times and size of a file, changed by its name: in a folder that is shared for
  * writing the guest may, elsewhere not, and Landlock does not know of them. So the kernel's
  * system calls for it wait (seccomp), and the keeper makes the change, if the name leads
- * to something in the folder.
+ * to something in the folder. By the same way the keeper hears of the kernel's end before
+ * it comes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -216,8 +217,31 @@ static int change(int listener, const struct seccomp_notif *call,
 	return failed;
 }
 
+static bool let_go(int listener, __u64 id)
+{
+	struct seccomp_notif_resp answer = {
+		.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE
+	};
+
+	return !ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) ||
+	       errno == ENOENT;
+}
+
+/*
+ * The end of a process that is not let go at once: its call. A debugger that attaches
+ * meanwhile interrupts the call, which then comes again.
+ */
+static __u64 ending;
+
+void let_end(int listener)
+{
+	if (ending)
+		let_go(listener, ending);
+	ending = 0;
+}
+
 /* One call that waits; false: nobody can make any more. */
-bool answer_change(int listener, const char *folder)
+bool answer_call(int listener, const char *folder, bool (*may_end)(pid_t pid))
 {
 	struct seccomp_notif call;
 	struct seccomp_notif_resp answer;
@@ -225,9 +249,15 @@ bool answer_change(int listener, const char *folder)
 	memset(&call, 0, sizeof(call));
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call))
 		return errno == EINTR || errno == ENOENT;
+	if (call.data.nr == SYS_exit_group || call.data.nr == SYS_kill) {
+		if (may_end(call.pid))
+			return let_go(listener, call.id);
+		ending = call.id;
+		return true;
+	}
 	memset(&answer, 0, sizeof(answer));
 	answer.id = call.id;
-	answer.error = -change(listener, &call, folder);
+	answer.error = folder ? -change(listener, &call, folder) : -EPERM;
 	return !ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) ||
 	       errno == ENOENT;
 }

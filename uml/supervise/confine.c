@@ -219,11 +219,35 @@ static void restrict_paths(const struct view *v, int version)
 	close(r.fd);
 }
 
+/* Without a listener (a container may refuse) what stands here still holds */
+static void install(struct sock_filter *code, size_t n, bool listens)
+{
+	struct sock_fprog program = { .len = n, .filter = code };
+	int listener;
+
+	if (listens) {
+		listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				   SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+		if (listener >= 0) {
+			send_listener(listener);
+			return;
+		}
+		for (size_t i = 0; i < n; i++)
+			if (code[i].code == (BPF_RET | BPF_K) &&
+			    code[i].k == SECCOMP_RET_USER_NOTIF)
+				code[i].k = i + 1 < n ?
+						    SECCOMP_RET_ALLOW :
+						    SECCOMP_RET_ERRNO | EPERM;
+	}
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 /*
  * What Landlock does not know: nothing of a file is changed, or, where a folder is shared for
- * writing, the keeper is asked.
+ * writing, the keeper is asked. And it is told before the kernel ends: it exits, or it panics
+ * and sends its group a signal.
  */
-static void restrict_changes(bool ask)
+static void restrict_calls(bool changes_too, bool ask, bool tell_end)
 {
 	static const int changes[] = {
 		SYS_chmod,	     SYS_fchmod,      SYS_fchmodat,
@@ -235,37 +259,39 @@ static void restrict_changes(bool ask)
 		SYS_fremovexattr,
 	};
 	enum { N = sizeof(changes) / sizeof(changes[0]) };
-	struct sock_filter code[N + 6], *c = code;
-	struct sock_fprog program = { .filter = code };
+	struct sock_filter code[N + 12], *c = code;
 
 	/* other ABIs have other numbers, and nothing of UML's uses them */
 	*c++ = (struct sock_filter)BPF_STMT(
 		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
 	*c++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-					    AUDIT_ARCH_X86_64, 0, N + 1);
+					    AUDIT_ARCH_X86_64, 1, 0);
+	*c++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	*c++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 					    offsetof(struct seccomp_data, nr));
-	for (int i = 0; i < N; i++)
+	if (tell_end) {
+		*c++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						    SYS_exit_group, 4, 0);
+		*c++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						    SYS_kill, 0, 4);
+		*c++ = (struct sock_filter)BPF_STMT(
+			BPF_LD | BPF_W | BPF_ABS,
+			offsetof(struct seccomp_data, args[0]));
+		*c++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						    0, 1, 0);
+		*c++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+						    SECCOMP_RET_ALLOW);
+		*c++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+						    SECCOMP_RET_USER_NOTIF);
+	}
+	for (int i = 0; changes_too && i < N; i++)
 		*c++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 						    changes[i], N - i, 0);
 	*c++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	*c++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 					    ask ? SECCOMP_RET_USER_NOTIF :
 						  SECCOMP_RET_ERRNO | EPERM);
-	program.len = c - code;
-	if (ask) {
-		int listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-				       SECCOMP_FILTER_FLAG_NEW_LISTENER,
-				       &program);
-
-		if (listener >= 0)
-			send_listener(listener);
-		else
-			restrict_changes(false);
-		return;
-	}
-	/* without it (a container may refuse), Landlock still holds */
-	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	install(code, c - code, ask || tell_end);
 }
 
 /* This process becomes what the kernel is to be: its rights, environment, addresses. */
@@ -282,10 +308,11 @@ void confine(const struct view *v)
 	personality(personality(0xffffffff) | ADDR_NO_RANDOMIZE);
 	/* gdb may attach where Yama allows parents only */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-	if (!version)
+	if (!version && !v->tell_end)
 		return;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		cannot("no_new_privs: %s", strerror(errno));
-	restrict_paths(v, version);
-	restrict_changes(v->share_rw);
+	if (version)
+		restrict_paths(v, version);
+	restrict_calls(version, version && v->share_rw, v->tell_end);
 }

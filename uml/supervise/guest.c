@@ -164,6 +164,7 @@ be_guest(const struct options *o, const struct place *place, pid_t keeper,
 		.share = o->share,
 		.share_rw = o->share_rw,
 		.host_root = o->host_root,
+		.tell_end = o->keep && !o->wrap,
 	};
 	char **argv = kernel_argv(o), byte;
 
@@ -260,7 +261,7 @@ void fork_guest(const struct options *o, const struct place *place, int life,
 	fds[GUEST_OUT] = out[1];
 	fds[GUEST_ERR] = err[1];
 	fds[GUEST_VERDICT] = verdict[1];
-	if (o->share_rw &&
+	if ((o->share_rw || (o->keep && !o->wrap)) &&
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, asks))
 		cannot("no socket can be made: %s", strerror(errno));
 	fds[GUEST_ASKS] = asks[1];

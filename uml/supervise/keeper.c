@@ -40,6 +40,7 @@ static struct keeper {
 	pid_t report;
 	int console;
 	int changes; /* a guest's calls that wait, see changes.c; or -1 */
+	bool kept; /* or it has been tried */
 	int late_stdin; /* was silent; must stay so */
 	struct stream out, err;
 	struct stream typed; /* by the user, for the guest's terminal */
@@ -181,15 +182,40 @@ static void no_end(const char *why)
 		kill(k.guest.pid, SIGSTOP);
 	if (asprintf(&text, "uml/run: %s: what the tasks wait for\n", why) > 0)
 		write_console(text);
-	k.report = start_report(k.o, k.place->folder, k.guest.pid, k.console);
-	k.deadline = now() + 20000;
+	k.kept = true;
+	k.report =
+		start_report(k.o, k.place->folder, k.guest.pid, k.console, why);
+	k.deadline = now() + (k.o->keep ? 120000 : 20000);
+}
+
+/*
+ * The kernel, or a process of its, is about to end; false: not yet, there is something to
+ * be kept.
+ */
+static bool may_end(pid_t pid)
+{
+	char *console, *why, *bad;
+
+	if (pid != k.guest.pid || k.kept || !k.o->keep)
+		return true;
+	console = path(k.place->folder, "console");
+	bad = badness_of(console);
+	free(console);
+	if (!bad)
+		return true;
+	if (asprintf(&why, "the kernel reported: %s", bad) < 0)
+		return true;
+	k.kept = true;
+	k.report = start_report(k.o, k.place->folder, pid, -1, why);
+	k.deadline = now() + 120000;
+	return false;
 }
 
 static void past_deadline(void)
 {
 	char text[80];
 
-	if (k.outcome.no_end) {
+	if (k.report) {
 		/* the report takes too long */
 		kill(k.report, SIGKILL);
 		k.deadline = 0;
@@ -202,6 +228,12 @@ static void past_deadline(void)
 
 static void reported(int status)
 {
+	k.report = 0;
+	if (!k.outcome.no_end) {
+		k.deadline = now() + 10000;
+		let_end(k.changes);
+		return;
+	}
 	kill(k.guest.pid, SIGCONT);
 	if (status && !ask_mconsole(k.place->folder, "sysrq w"))
 		write_console(
@@ -463,7 +495,9 @@ static void look_after_guest(void)
 			drain(&k.typed);
 		if (fds[10].revents)
 			hear_guest();
-		if (fds[11].revents && !answer_change(k.changes, k.o->share)) {
+		if (fds[11].revents &&
+		    !answer_call(k.changes, k.o->share_rw ? k.o->share : NULL,
+				 may_end)) {
 			close(k.changes);
 			k.changes = -1;
 		}

@@ -79,6 +79,8 @@ enum {
 	CONSOLE,
 	LOG,
 	TRACE,
+	KEEP,
+	NO_CORE,
 	WRAP,
 	DRY_RUN,
 	ATTACH,
@@ -110,6 +112,9 @@ static const struct argp_option known[] = {
 	  0 },
 	{ "log", LOG, "FILE", 0, "Keep the kernel's messages", 0 },
 	{ "trace", TRACE, "FILE", 0, "Keep the kernel's ticks", 0 },
+	{ "keep", KEEP, "DIR", 0, "Keep the guest, should it hang or break",
+	  0 },
+	{ "no-core", NO_CORE, NULL, 0, "... without its memory", 0 },
 	{ "wrap", WRAP, "COMMAND", 0,
 	  "Run the kernel under it, in the foreground", 0 },
 	{ "dry-run", DRY_RUN, NULL, 0, "Print what would be run", 0 },
@@ -231,6 +236,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case TRACE:
 		o->trace = arg;
+		break;
+	case KEEP:
+		o->keep = arg;
+		break;
+	case NO_CORE:
+		o->no_core = true;
 		break;
 	case WRAP:
 		o->wrap = arg;
@@ -380,6 +391,17 @@ static void check(struct options *o)
 	initrd = o->initrd ? realpath(o->initrd, NULL) : NULL;
 	if (!initrd || access(initrd, R_OK))
 		cannot("no root image at %s: make image", o->initrd);
+	o->keep_as = o->keep;
+	if (o->keep && *o->keep != '/') {
+		char *here = getcwd(NULL, 0);
+
+		o->keep = path(here ?: "", o->keep);
+		free(here);
+	}
+	if (o->keep && !access(o->keep, F_OK))
+		cannot("--keep %s: it is there already", o->keep);
+	if (o->keep && strchr(o->keep, '\''))
+		cannot("--keep %s: not with a ' in its name", o->keep);
 	o->kernel = kernel;
 	o->initrd = initrd;
 	for (size_t i = 0; i < o->n_add; i++)

@@ -84,7 +84,7 @@ static int remove_one(const char *name, const struct stat *st, int type,
 	return 0;
 }
 
-static void remove_tree(const char *folder)
+void remove_tree(const char *folder)
 {
 	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

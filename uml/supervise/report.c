@@ -17,17 +17,38 @@
 
 #include "supervise.h"
 
+/* What fuse-keep is to know, in its environment */
+static void tell_gdb(const struct options *o, const char *why)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		_exit(1);
+	for (char **arg = o->command; *arg; arg++)
+		fprintf(f, "%s%s", arg == o->command ? "" : " ", *arg);
+	fclose(f);
+	setenv("FUSE_UML_COMMAND", text, 1);
+	setenv("FUSE_UML_REASON", why, 1);
+}
+
 /*
  * By gdb: it needs no help from a kernel that may not be able to give any. Who waits for
  * whom comes first, then the task that runs, then a line each of all but idle kernel
- * threads.
+ * threads; all that goes to console, if that is not -1. Then the guest is kept.
  */
 pid_t start_report(const struct options *o, const char *folder, pid_t guest,
-		   int console)
+		   int console, const char *why)
 {
+	static const char *const shown[] = { "fuse-why", "echo \n", "uml-bt",
+					     "uml-ps" };
 	char *early = path(o->top, "uml/gdb/early.py");
 	char *script = path(o->top, "uml/gdb/fuse-uml.py");
-	char attach[80];
+	char attach[80], *keep = NULL;
+	const char *argv[32] = { "gdb", "-q",  "-nx",  "-batch", "-ix",
+				 early, "-ex", attach, "-x",	 script };
+	int n = 10;
 	pid_t pid = fork();
 
 	if (pid)
@@ -37,14 +58,26 @@ pid_t start_report(const struct options *o, const char *folder, pid_t guest,
 	snprintf(attach, sizeof(attach),
 		 "python gdb.execute('attach %d', to_string=True)", guest);
 	dup2(open("/dev/null", O_RDWR), 0);
-	dup2(console, 1);
-	dup2(console, 2);
+	dup2(console < 0 ? 0 : console, 1);
+	dup2(console < 0 ? 0 : console, 2);
 	if (chdir(folder))
 		_exit(1);
-	execlp("gdb", "gdb", "-q", "-nx", "-batch", "-ix", early, "-ex", attach,
-	       "-x", script, "-ex", "fuse-why", "-ex", "echo \n", "-ex",
-	       "uml-bt", "-ex", "uml-ps", "-ex",
-	       "python gdb.execute('detach', to_string=True)", NULL);
+	for (size_t i = 0; console >= 0 && i < sizeof(shown) / sizeof(shown[0]);
+	     i++) {
+		argv[n++] = "-ex";
+		argv[n++] = shown[i];
+	}
+	if (o->keep) {
+		tell_gdb(o, why);
+		if (asprintf(&keep, "fuse-keep -quiet%s '%s'",
+			     o->no_core ? " -nocore" : "", o->keep) < 0)
+			_exit(1);
+		argv[n++] = "-ex";
+		argv[n++] = keep;
+	}
+	argv[n++] = "-ex";
+	argv[n++] = "python gdb.execute('detach', to_string=True)";
+	execvp("gdb", (char **)argv);
 	_exit(127);
 }
 

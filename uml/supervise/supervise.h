@@ -36,6 +36,8 @@ enum {
 
 struct options {
 	const char *top, *build, *kernel, *initrd, *log, *trace, *wrap, *share;
+	/* a folder for what is left of a guest that broke, and as the user named it */
+	const char *keep, *keep_as;
 	char **add; /* files for /tests */
 	size_t n_add;
 	char **job; /* files for /job, NAME=TEXT */
@@ -45,13 +47,14 @@ struct options {
 	unsigned long long memory; /* KiB */
 	unsigned long limit; /* seconds, 0: none */
 	bool console, terminal, pty, stdin_whole, dry_run;
-	bool share_rw, host_root;
+	bool share_rw, host_root, no_core;
 };
 
 /* What the guest may see of the host; see confine.c */
 struct view {
 	const char *kernel, *share;
 	bool share_rw, host_root;
+	bool tell_end; /* the keeper is asked before the kernel ends */
 };
 
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
@@ -71,6 +74,7 @@ struct place choose_place(const struct options *o);
 void make_place(const struct place *p);
 void make_file(const struct place *p, const char *name, const char *text);
 void remove_place(const struct place *p);
+void remove_tree(const char *folder);
 
 /* guest.c */
 struct guest {
@@ -110,7 +114,8 @@ void confine(const struct view *v);
 enum { PATH_SIZE = 4096 };
 void send_listener(int listener);
 int receive_listener(int from);
-bool answer_change(int listener, const char *folder);
+bool answer_call(int listener, const char *folder, bool (*may_end)(pid_t pid));
+void let_end(int listener);
 
 /* terminal.c */
 int open_pty(int *slave, char name[32]);
@@ -129,10 +134,11 @@ struct outcome {
 };
 int decide(const struct options *o, const char *folder,
 	   const struct outcome *end);
+char *badness_of(const char *console);
 
 /* report.c */
 pid_t start_report(const struct options *o, const char *folder, pid_t guest,
-		   int console);
+		   int console, const char *why);
 bool ask_mconsole(const char *folder, const char *command);
 
 #endif

@@ -78,6 +78,12 @@ static const char *decoded(const struct options *o, const char *folder)
 	return out;
 }
 
+/* What makes a run one that the kernel reported something in; NULL: nothing */
+char *badness_of(const char *console)
+{
+	return first_line(console, badness);
+}
+
 static void keep_log(const char *from, int log)
 {
 	FILE *f = fopen(from, "re");
@@ -109,6 +115,18 @@ static void show_log(const char *from, const char *why)
 		fclose(f);
 }
 
+/* A guest that is kept, or should have been */
+static void tell_kept(const struct options *o)
+{
+	if (!o->keep || o->wrap)
+		return;
+	if (access(o->keep, F_OK))
+		say("it could not be kept: is gdb here, and may it attach? (make doctor)");
+	else
+		say("kept: %s/report.html, make open RUN=%s", o->keep_as,
+		    o->keep_as);
+}
+
 /* The run's exit status; says on stderr, and writes to log, what there is to say. */
 int decide(const struct options *o, const char *folder,
 	   const struct outcome *end)
@@ -129,14 +147,16 @@ int decide(const struct options *o, const char *folder,
 	/* gdb's user has seen what he came for, a hang perhaps, and left */
 	if (o->wrap && !access(path(folder, "left"), F_OK))
 		return 0;
-	bad = first_line(log, badness);
+	bad = badness_of(log);
 	if (end->no_end) {
 		show_log(log, end->no_end);
+		tell_kept(o);
 		return PAST_LIMIT;
 	}
 	if (bad) {
 		n = asprintf(&why, "the kernel reported: %s", bad);
 		show_log(log, n < 0 ? bad : why);
+		tell_kept(o);
 		return REPORTED;
 	}
 	if (sscanf(end->verdict, "exit %d", &n) == 1) {

@@ -19,7 +19,8 @@ body { font: 15px/1.45 sans-serif; max-width: 75em; margin: 2em auto; padding: 0
 pre { background: #f4f4f4; padding: .8em; overflow-x: auto; font-size: 12px }
 h1 { font-size: 1.25em } svg { max-width: 100%%; height: auto }
 </style></head><body>
-<h1>%(sentence)s</h1>
+<h1>%(title)s</h1>
+<p>%(sentence)s</p>
 <pre>%(chain)s</pre>
 %(svg)s
 %(parts)s
@@ -29,7 +30,7 @@ h1 { font-size: 1.25em } svg { max-width: 100%%; height: auto }
 
 class FuseKeep(Command):
     """Keep this guest in a folder: verdict, graph, stacks, requests, console, core.
-    Usage: fuse-keep [-nocore] DIR
+    Usage: fuse-keep [-nocore] [-quiet] DIR
 
     DIR must not be there yet. report.html has it all on one page, the graph as a picture
     (where graphviz's dot is installed), and opens offline; graph.dot, why.json are for
@@ -39,11 +40,13 @@ class FuseKeep(Command):
     name = "fuse-keep"
 
     def run(self, args):
-        core = "-nocore" not in args
-        args = [a for a in args if a != "-nocore"]
+        options = {"-nocore", "-quiet"} & set(args)
+        args = [a for a in args if a not in options]
         if len(args) != 1:
             self.usage()
-        keep(args[0], core)
+        size = keep(args[0], "-nocore" not in options)
+        if "-quiet" not in options:
+            write(size)
 
 
 def guest_folder():
@@ -83,30 +86,49 @@ def keep(folder, core=True, known=None):
     shutil.rmtree(made, ignore_errors=True)
     try:
         os.makedirs(made)
-        _fill(made, core, known)
+        size = _fill(made, core, known)
         os.rename(made, folder)
+        return size
     except (OSError, subprocess.SubprocessError) as e:
         raise Problem("%s: %s" % (folder, e))
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
+def guest_words():
+    """The kernel's command line and, where it was explored, the waits that it was given."""
+    try:
+        with open("/proc/%d/cmdline" % gdb.selected_inferior().pid) as f:
+            return f.read().replace("\0", " ").strip() + "\n"
+    except OSError:
+        return ""
+
+
 def _fill(folder, core, known):
-    graph, verdicts = known or verdict.now()
+    try:
+        graph, verdicts = known or verdict.now()
+    except (gdb.error, gdb.MemoryError, Problem) as e:
+        # a kernel that has panicked may have anything in its lists
+        graph, verdicts = None, [verdict.Verdict("unknown", "Who waits for whom cannot be told: %s" % kernel.explain(e))]
+    # why it was looked at, where that is no hang
+    reason = os.environ.get("FUSE_UML_REASON", "")
+    reason = "" if reason.startswith("hang:") else reason
     parts = {}
 
     def put(name, text):
         with open(os.path.join(folder, name), "w", errors="replace") as f:
             f.write(text)
 
-    picture = why.dot(graph, verdicts)
-    drawn = svg(picture)
-    put("graph.dot", picture)
-    if drawn:
-        put("graph.svg", drawn)
-    put("why.json", why.as_json(graph, verdicts))
+    drawn = ""
+    if graph:
+        picture = why.dot(graph, verdicts)
+        drawn = svg(picture)
+        put("graph.dot", picture)
+        if drawn:
+            put("graph.svg", drawn)
+        put("why.json", why.as_json(graph, verdicts))
     for name, command in (
-        ("stacks", "uml-bt blocked"), ("requests", "fuse-requests"), ("tasks", "uml-ps"),
+        ("running", "uml-bt"), ("stacks", "uml-bt blocked"), ("requests", "fuse-requests"), ("tasks", "uml-ps"),
         ("connections", "fuse-conns"),
     ):  # fmt: skip
         try:
@@ -116,6 +138,9 @@ def _fill(folder, core, known):
         put(name + ".txt", parts[name])
     parts["command"] = os.environ.get("FUSE_UML_COMMAND", "(not told)") + "\n"
     put("command.txt", parts["command"])
+    if guest_words():
+        parts["kernel"] = guest_words()
+        put("kernel.txt", parts["kernel"])
     where = guest_folder()
     linux = gdb.current_progspace().filename
     hashes = "kernel %s  %s\n" % (sha256(linux), kernel.release())
@@ -124,17 +149,22 @@ def _fill(folder, core, known):
         with open(os.path.join(where, "console"), errors="replace") as f:
             parts["console"] = f.read()
         put("console.txt", parts["console"])
+        schedule = "".join(line + "\n" for line in parts["console"].splitlines() if "explore: wait " in line)
+        if schedule:
+            parts["schedule"] = schedule
+            put("schedule.txt", schedule)
     put("hashes.txt", hashes)
     parts["hashes"] = hashes
     first = verdicts[0]
     chain = "\n".join(why.chain(first)) if first.path else ""
-    put("verdict.txt", "%s\n\n%s\n" % (first.sentence, chain))
+    title = reason or first.sentence
+    put("verdict.txt", "%s%s\n\n%s\n" % (reason and reason + "\n", first.sentence, chain))
     put(
         "report.html",
         PAGE
         % {
-            "title": html.escape(first.sentence[:80]),
-            "sentence": html.escape(first.sentence),
+            "title": html.escape(title),
+            "sentence": html.escape(first.sentence if reason else ""),
             "chain": html.escape(chain),
             "svg": drawn or "<p>(no picture: graphviz is not installed)</p>",
             "parts": "\n".join(
@@ -145,6 +175,10 @@ def _fill(folder, core, known):
     if core and not is_core():
         raw = os.path.join(folder, "core")
         gdb.execute("gcore " + raw, to_string=True)
-        subprocess.run(["zstd", "-q", "-3", "--rm", raw, "-o", raw + ".zst"], check=True)
-    write_size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
-    write("kept: %d files, %.1f MB" % (len(os.listdir(folder)), write_size / 1e6))
+        try:
+            subprocess.run(["zstd", "-q", "-3", "--rm", raw, "-o", raw + ".zst"], check=True)
+        except FileNotFoundError:
+            os.unlink(raw)
+            write("fuse-keep: no zstd to compress the guest's memory, which is left out")
+    size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
+    return "kept: %d files, %.1f MB" % (len(os.listdir(folder)), size / 1e6)

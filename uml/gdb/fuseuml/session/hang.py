@@ -149,7 +149,7 @@ def main():
                     f.write("%s\t%s\n" % (what, command))
         folder = os.environ.get("FUSE_UML_KEEP")
         if folder:
-            keep.keep(folder, os.environ.get("FUSE_UML_CORE") != "no", idle.known)
+            write(keep.keep(folder, os.environ.get("FUSE_UML_CORE") != "no", idle.known))
         status = HUNG
     except (Problem, gdb.error, OSError) as e:
         gdb.flush()
