@@ -5,7 +5,7 @@
 
 IMAGE  := build/rootfs.cpio
 
-IMAGE_CFLAGS := -static -O2 -g -Wall -Wextra -Ifs-image/gate
+IMAGE_CFLAGS := -O2 -g -Wall -Wextra -Ifs-image/gate
 
 gate-client := $(patsubst %,fs-image/gate/%.c,client gate threads)
 gate-inside := fs-image/gate/inside.c
@@ -25,29 +25,39 @@ fuse-server_FLAGS := -DFUSE_USE_VERSION=314 -D_FILE_OFFSET_BITS=64 -I/usr/includ
 fuse-server_LIBS  := -l:libfuse3.a
 headers           += $(wildcard fs-image/*.h fs-image/*/*.h)
 
+# Linked into servers of the host
+fuse-gate.so_SRC   := $(gate-core) $(gate-preload)
+fuse-gate.so_FLAGS := -fPIC -fvisibility=hidden
+fuse-gate.so_LINK  := -shared
+fuse-gate.so_LIBS  := -ldl
+PROGRAMS           += fuse-gate.so
+
+# The compiler cache knows a source by its path from here
+ccache  := $(shell command -v ccache)
+compile := $(if $(ccache),CCACHE_DIR=$(CACHE)/ccache $(ccache)) $(CC) -fdebug-prefix-map=$(CURDIR)=.
+objects := build/bin/objects
+
 # With symbols, for gdb; the image gets stripped copies.
 define program
-build/bin/$(1): $$($(1)_SRC) $(headers) fs-image/image.mk
-	@mkdir -p build/bin
-	$(CC) $(IMAGE_CFLAGS) $$($(1)_FLAGS) -o $$@.new $$($(1)_SRC) $$($(1)_LIBS) -lpthread
+build/bin/$(1): $$(patsubst %.c,$(objects)/$(1)/%.o,$$($(1)_SRC))
+	$(CC) $(or $($(1)_LINK),-static) -o $$@.new $$^ $$($(1)_LIBS) -lpthread
 	mv $$@.new $$@
+$(objects)/$(1)/%.o: %.c fs-image/image.mk
+	@mkdir -p $$(@D)
+	$(compile) -MMD -MP -MF $$(@:o=d) -MT $$@ $(IMAGE_CFLAGS) $$($(1)_FLAGS) -c -o $$@.new $$<
+	mv $$@.new $$@
+
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
-
-# For servers of the host, so linked to the host's libc
-build/bin/fuse-gate.so: $(gate-core) $(gate-preload) $(headers) fs-image/image.mk
-	@mkdir -p build/bin
-	$(CC) -shared -fPIC -fvisibility=hidden -O2 -g -Wall -Wextra -Ifs-image/gate -o $@.new $(gate-core) $(gate-preload) -ldl -lpthread
-	mv $@.new $@
-PROGRAMS += fuse-gate.so
+-include $(shell [ ! -d $(objects) ] || find $(objects) -name '*.d')
 
 $(IMAGE): $(PROGRAMS:%=build/bin/%) fs-image/pack
 	fs-image/pack $@.new $(PROGRAMS:%=build/bin/%)
 	mv $@.new $@
 
 image:
-	@mkdir -p build && uml/inputs --due build/.image-inputs $(PROGRAMS:%=build/bin/%) $(IMAGE) -- fs-image $(image-inputs) \
+	@mkdir -p build && uml/inputs --due build/.image-inputs $(PROGRAMS:%=build/bin/%) $(objects) $(IMAGE) -- fs-image $(image-inputs) \
 	  $$(ls -d /usr/include/fuse3 /usr/lib/*/libfuse3.a /usr/lib/*/libc.a /bin/busybox)
 	@$(MAKE) -q --no-print-directory $(IMAGE) || { $(call locked,build) uml/phase image $(IMAGE) build/log/image.log \
-	  $(MAKE) --no-print-directory $(IMAGE); }
+	  $(MAKE) --no-print-directory -j$(JOBS) $(IMAGE); }
 .PHONY: image
