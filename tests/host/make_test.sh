@@ -124,6 +124,10 @@ like "$scratch/out" '^# +expected 2$' '... with what was expected'
 like "$scratch/out" '^# +expected status 0, got 1;' '... or which status'
 like "$scratch/out" '^# again: make test T=zz_fails' '... and how to run it again'
 
+printf '  %s:\n    elapsed: %s\n' tests/host/act.sh 1.5 tests/guest/example/fails.c 10.25 tests/host/phase.sh 9 >"$scratch/state"
+is "$(tests/choose --longest "$scratch/state" tests/guest/example/passes.c tests/host/act.sh tests/host/phase.sh tests/guest/example/fails.c tests/host/zz_fails.sh |
+	sed 's/.*\///' | tr '\n' ' ')" 'zz_fails.sh fails.c phase.sh act.sh passes.c ' 'what took longest starts first, and what is not known before it'
+
 # shellcheck disable=SC2016 # for the guest's shell
 m run CMD='for i in 1 2; do echo "$i $((i + 1))" '"'it is'"'; done; exit 7'
 is "$(cat "$scratch/out")" "1 2 it is
