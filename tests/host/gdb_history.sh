@@ -12,6 +12,16 @@ setarch -R true 2>/dev/null || {
 	exit 0
 }
 
+[ "$VARIANT" != before ] || {
+	echo '1..0 # SKIP no page writeback in this kernel, and no field that counts WRITEs'
+	exit 0
+}
+# where mainline has the same in another function, or one function less
+nowrite=file.c to_be_written='
+is to be written'
+lines=9
+[ "$VARIANT" != stock ] || nowrite=dir.c to_be_written='' lines=8
+
 in_gdb '
 for n in 1 2; do
 	echo x >/mnt/fuse/old
@@ -55,7 +65,7 @@ print("changes=%d same=%d there=%d" % (len(changes), seen[-len(changes):] == cha
 if seen != changes:
     print(seen, changes)
     print("\n".join(lines))
-print("by=%d" % any("fuse_set_nowrite file.c:" in line for line in lines))
+print("by=%s" % {line.split("fuse_set_nowrite ")[1].split(":")[0] for line in lines if "fuse_set_nowrite " in line})
 gdb.execute("last-change %s->writectr" % at)
 print("last=%d" % (state.now.tick == changes[-1][0] and value(at + "->writectr") == changes[-1][1]))
 gdb.execute("back")
@@ -88,7 +98,7 @@ end
 END
 tried 0 'history'
 like "$scratch/out" '^changes=([5-9]|[1-9][0-9]) same=1 there=1$' "each change, in order, and then here again: $(told changes)"
-is "$(told by)" 1 'the function that made it is named'
+is "$(told by)" "{'$nowrite'}" 'the function that made it is named'
 is "$(told last) $(told back)" '1 1' 'last-change goes there, back comes back'
 section size
 like "$scratch/section" '\(2 earlier objects had this memory' 'the two freed inodes are not mixed in'
@@ -96,12 +106,11 @@ section 'size-all'
 is "$(grep -c ' freed ' "$scratch/section")" 2 '... but can be seen'
 # in this order
 section page
-is "$(sed -n '2,$s/^[0-9]*  *[a-z-]* (pid [0-9]*)  *\(.*[a-z0-9?]\)  *[_a-z]* [a-z-]*.c:[0-9]*.*/\1/p' "$scratch/section" | sed 's/  *$//' | sed 's/unique [0-9]*/unique N/' | head -n 9)" \
+is "$(sed -n '2,$s/^[0-9]*  *[a-z-]* (pid [0-9]*)  *\(.*[a-z0-9?]\)  *[_a-z]* [a-z-]*.c:[0-9]*.*/\1/p' "$scratch/section" | sed 's/  *$//' | sed 's/unique [0-9]*/unique N/' | head -n "$lines")" \
 'comes into the page cache
 a store through a mapping: may it get dirty?
 gets dirty
-no longer dirty: it is to be written
-is to be written
+no longer dirty: it is to be written'"$to_be_written"'
 is copied
 its copy goes to the request queue: WRITE offset 0, 4 pages
 the server reads the WRITE, unique N

@@ -25,12 +25,14 @@ verdict() { # class, what the sentence says, of what
 	no_traceback
 }
 export CURE=no
+nowrite=file.c
+[ "$VARIANT" != stock ] || nowrite=dir.c
 
 why 'gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
 tried 124 'a hang is status 124'
 verdict withheld '^The server withholds a reply: WRITE unique [0-9]+ nodeid 2 offset 0 size 4096 is held by the gate, by its rule 1\. act \(pid [0-9]+\) waits because of it\.$' \
 	'a server that withholds'
-like "$scratch/out" 'waits for +WRITEs of nodeid 2 \(/a\) to end: 1 in flight +\[fuse_set_nowrite\(\) fs/fuse/file.c:[0-9]+\]' \
+like "$scratch/out" 'waits for +WRITEs of nodeid 2 \(/a\) to end: 1 in flight +\[fuse_set_nowrite\(\) fs/fuse/'"$nowrite"':[0-9]+\]' \
 	'... each step of the chain, with function and line'
 
 why 'gate drop getattr; stat /mnt/fuse'

@@ -187,25 +187,22 @@ class Page:
         return "gets dirty" if self.is_folio(int(kernel.local("mapping"))) else None
 
     def wpa(self, wpa):
-        written = wpa["ia"]["write"]["in"]
-        offset, size = int(written["offset"]), int(written["size"])
+        # (the size is there only once it is sent)
+        offset = int(wpa["ia"]["write"]["in"]["offset"])
         pages = int(wpa["ia"]["ap"]["num_pages" if kernel.has_member(wpa["ia"]["ap"], "num_pages") else "num_folios"])
         first = offset // kernel.page_size()
         if not self.is_inode(int(wpa["inode"])) or not first <= self.index < first + max(pages, 1):
             return None
-        return wpa, offset, size
+        return wpa, offset, pages
 
     def send(self):
         found = self.wpa(kernel.local("wpa").dereference())
         if not found:
             return None
-        wpa, offset, size = found
+        wpa, offset, pages = found
         args = int(wpa["ia"]["ap"]["args"].address)
         self.sent[args] = "offset %d" % offset
-        return "its copy goes to the request queue: WRITE offset %d, %d pages" % (
-            offset,
-            max(1, size // kernel.page_size()),
-        )
+        return "its copy goes to the request queue: WRITE offset %d, %d pages" % (offset, pages)
 
     def read_by_server(self):
         cs = kernel.local("cs")
@@ -230,6 +227,7 @@ class Page:
             ("folio_clear_dirty_for_io", self.folio("no longer dirty: it is to be written")),
             ("fuse_write_folio", self.folio("is to be written")),
             ("fuse_writepage_locked", self.folio("is copied")),
+            ("fuse_writepages_fill", self.folio("is copied")),  # mainline's
             ("fuse_launder_folio", self.folio("is laundered: written before it is thrown away")),
             ("fuse_do_readfolio", self.folio("is read from the server")),
             ("fuse_do_readpage", self.folio("is read from the server")),
