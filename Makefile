@@ -88,6 +88,11 @@ lint: ## checkpatch, W=1 and sparse on the patches, clang-format, shellcheck
 	@$(call locked,build) env $(kernel-env) uml/kernel/lint $(NAME) $(SRC) $(OBJ) kernel-patches build/stock/src build/stock/obj $(KMAKE)
 .PHONY: lint
 
+index: ready ## compile_commands.json for clangd, and tags, of what was compiled
+	@uml/packages $(if $(filter no,$(DEPS)),--check) python3
+	@uml/kernel/index $(SRC) $(OBJ) $(OUT)
+.PHONY: index
+
 ##@ Steps, each done by the verbs above when it is due
 
 ready: deps linux image

@@ -1,12 +1,12 @@
 # Tests: one guest for each file in tests/guest, the tools themselves in tests/host.
 #
-# Set by the user: T, JOBS, REPEAT, FAILED; SERVER, another server for the guest tests;
-# SERVERS=1, to try real ones.
+# Set by the user: T, JOBS, REPEAT, UNTIL_FAIL, FAILED, RESULTS, SHELL_ON_FAIL; SERVER,
+# another server for the guest tests; SERVERS=1, to try real ones.
 
 T      ?=
-REPEAT ?= 1
+REPEAT ?= $(if $(filter 1,$(UNTIL_FAIL)),0,1)
 
-TEST_PACKAGES := graphviz shellcheck fio stress-ng sqlite3 gdbserver
+TEST_PACKAGES := libtap-formatter-junit-perl graphviz shellcheck fio stress-ng sqlite3 gdbserver
 
 guest-tests := $(wildcard tests/guest/*/*.c)
 host-tests  := $(wildcard tests/host/*.sh)
@@ -58,9 +58,11 @@ again = $(strip $(foreach v,VARIANT DEBUG KSRC KERNEL,$(if $(filter command% env
 
 ##@ Tests
 
-# Guest tests of an edited kernel do not wait for kbuild
-test: test-names test-deps $(if $(filter tests/host/%,$(chosen)),linux,config) image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times, FAILED=1 those that failed last
-	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' $(SUPERVISE) --contain -- $(if $(filter tests/host/%,$(chosen)),,$(ahead)) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
+# Guest tests of an edited kernel do not wait for kbuild; gdb in them does
+waits := $(strip $(filter tests/host/%,$(chosen)) $(filter 1,$(SHELL_ON_FAIL)))
+test: test-names test-deps $(if $(waits),linux,config) image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times or UNTIL_FAIL=1, FAILED=1 those that failed last, SHELL_ON_FAIL=1 stops there, RESULTS=<folder> JUnit XML and JSON
+	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' RESULTS='$(RESULTS)' SHELL_ON_FAIL='$(SHELL_ON_FAIL)' \
+	  $(SUPERVISE) --contain -- $(if $(waits),,$(ahead)) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 
 test-names:
