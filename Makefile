@@ -120,7 +120,7 @@ help: ## this text
 	  '  VARIANT=patched|before|stock   which kernel (this one: $(NAME))' \
 	  '  DEBUG=1                        with KASAN, lockdep, UBSAN' \
 	  '  KSRC=<tree>                    your own kernel tree instead, untouched' \
-	  '  KERNEL=<version>               another linux-source-<version> of apt' \
+	  '  KERNEL=<version>               another linux-source-<version> of Debian: 6.1, 7.3' \
 	  '  RUN="--share DIR"              more options for uml/run; MEM=512M' \
 	  '  O=<folder>                     build there, not in build/; this folder is only read' \
 	  '  SERVER="bindfs -f /srv/fuse {}"  your FUSE server in place of ours: run, gdb, why, test' \

@@ -6,7 +6,7 @@
 T      ?=
 REPEAT ?= $(if $(filter 1,$(UNTIL_FAIL)),0,1)
 
-TEST_PACKAGES := libtap-formatter-junit-perl graphviz shellcheck fio stress-ng sqlite3 gdbserver
+TEST_PACKAGES := libtap-formatter-junit-perl graphviz shellcheck fio stress-ng sqlite3 gdbserver gpg gpg-agent
 
 guest-tests := $(wildcard tests/guest/*/*.c)
 host-tests  := $(wildcard tests/host/*.sh)

@@ -58,8 +58,8 @@ lost() { # line, what became of it, what
 	like "$scratch/out" "DID NOT SURVIVE:  $1  \\($2" "$3"
 }
 lost CONFIG_NO_SUCH_OPTION=y 'not in this tree' 'one that the tree does not have is named'
-lost CONFIG_UNIX=y 'not in this tree, or hidden' 'one whose dependency (NET) is off'
-lost CONFIG_HZ_100=m 'CONFIG_HZ_100=|not in this tree' 'a module, where there is none'
+lost CONFIG_UNIX=y 'hidden by what it depends on, net/unix/Kconfig' 'one whose dependency (NET) is off, with where it is'
+lost CONFIG_HZ_100=m 'CONFIG_HZ_100=|hidden by' 'a module, where there is none'
 lost CONFIG_LOG_BUF_SHIFT=99 'CONFIG_LOG_BUF_SHIFT=' 'a number out of range'
 lost CONFIG_AFTER_IT=y 'not in this tree' 'the mark of an optional one counts for one line only'
 unlike "$scratch/out" 'SURVIVE:  CONFIG_(MAY|TMPFS|PROC)' 'no other is'
@@ -68,6 +68,22 @@ printf '# optional: new in some tree\nCONFIG_MAY_BE_MISSING=y\n' >"$scratch/opti
 configure "$base" "$scratch/optional"
 tried 0 'an option marked optional may be missing'
 like "$scratch/out" 'left out \(optional\):  CONFIG_MAY_BE_MISSING=y' '... which is said'
+
+# what other trees have in its place
+cat >"$scratch/became" <<-'EOF'
+	# became: CONFIG_TMPFS=y as if it had been renamed
+	CONFIG_OLD_NAME_OF_TMPFS=y
+	CONFIG_SHMEM=y
+EOF
+configure "$base" "$scratch/became"
+tried 0 'an option that this tree has by another name'
+like "$scratch/out" 'became CONFIG_TMPFS=y:  CONFIG_OLD_NAME_OF_TMPFS=y' '... which is said'
+grep -qx CONFIG_TMPFS=y "$obj/.config"
+ok $? '... and asked for'
+sed -i 's/CONFIG_TMPFS=y/CONFIG_UNIX=y/' "$scratch/became"
+configure "$base" "$scratch/became"
+tried 1 'the other name did not survive either'
+like "$scratch/out" 'SURVIVE:  CONFIG_OLD_NAME_OF_TMPFS=y' '... then the option is lost'
 
 # cut off while it works
 cp -p "$obj/.config" "$scratch/kept"

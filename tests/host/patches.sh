@@ -295,4 +295,21 @@ write_series 1 2 3
 cut_off 'am -q' after 1
 : >"$(git -C "$src" rev-parse --path-format=absolute --git-path index.lock)"
 again "... with git's own lock left behind"
+
+# A patch of common is for trees that have what it takes out
+mkdir "$patches/common"
+cp "$scratch/all/0004"* "$patches/common/"
+printf 'test: common set\n' >"$patches/variants"
+write_series 1 2
+tree
+tried 0 'a patch of common whose lines this tree does not have'
+is "$(commits)" '1 2 ' '... is left out'
+like "$scratch/out" 'left out.*/common/0004' '... which is said'
+cp "$scratch/all/0003"* "$patches/common/"
+tree
+is "$(commits)" '3 1 2 ' 'one whose lines it has is not'
+sed 's/^ 14$/ fourteen/' "$scratch/all/0003"* >"$patches/common/0003-fuse-change-3.patch"
+tree
+tried 1 'one whose lines it has, and that does not apply all the same'
+like "$scratch/err" 'common/0003.*does not apply' '... is an error'
 done_testing

@@ -180,6 +180,90 @@ for n in 1 2; do
 done
 is "$(cd "$cache" && find . -name '.part*')" '' 'no rest of a download is left'
 
+# A kernel that the host's releases do not have comes from another one of the same archive,
+# by apt itself: a real one here, with a small archive signed by a key of ours.
+archive=$scratch/archive etc=$scratch/etc
+release() { # name, key, package or nothing
+	dist=$archive/dists/$1
+	mkdir -p "$dist/main/binary-amd64" "$archive/pool"
+	if [ -n "$3" ]; then
+		cp "$scratch/$3" "$archive/pool/"
+		dpkg-deb -f "$scratch/$3"
+		printf 'Filename: pool/%s\nSize: %s\nSHA256: %s\n\n' "$3" "$(stat -c %s "$scratch/$3")" \
+			"$(sha256sum <"$scratch/$3" | cut -d ' ' -f 1)"
+	else
+		printf 'Package: other\nVersion: 1\nArchitecture: all\n\n'
+	fi >"$dist/main/binary-amd64/Packages"
+	(cd "$dist" && printf 'Origin: Debian\nLabel: Debian\nSuite: %s\nCodename: %s\nDate: %s\nArchitectures: amd64\nComponents: main\nSHA256:\n %s %s %s\n' \
+		"$1" "$1" "$(LC_ALL=C date -uR)" "$(sha256sum <main/binary-amd64/Packages | cut -d ' ' -f 1)" \
+		"$(stat -c %s main/binary-amd64/Packages)" main/binary-amd64/Packages >"$scratch/Release")
+	gpg -q --batch --yes --local-user "$2" --clearsign -o "$dist/InRelease" "$scratch/Release"
+}
+GNUPGHOME=$scratch/gnupg
+export GNUPGHOME
+mkdir -m 700 "$GNUPGHOME"
+for who in archive stranger; do
+	gpg -q --batch --passphrase '' --quick-gen-key "$who@localhost" ed25519 sign never 2>/dev/null
+done
+gpg --export archive@localhost >"$scratch/archive.gpg"
+mkdir -p "$etc/lists/partial" "$etc/cache/archives/partial" "$etc/parts"
+printf 'Types: deb\nURIs: file:%s\nSuites: here\nComponents: main\nSigned-By: %s\n' "$archive" "$scratch/archive.gpg" >"$etc/parts/host.sources"
+cat >"$etc/apt.conf" <<-EOF
+	Dir::Etc::SourceList "/dev/null";
+	Dir::Etc::SourceParts "$etc/parts";
+	Dir::State::Lists "$etc/lists";
+	Dir::Cache "$etc/cache";
+	APT::Architecture "amd64";
+	APT::Architectures "amd64";
+	APT::Sandbox::User "root";
+	APT::Update::Post-Invoke { "echo hook >>$scratch/hooks"; };
+EOF
+release here archive@localhost ''
+APT_CONFIG=$etc/apt.conf apt-get -q update >"$scratch/out" 2>&1
+ok $? "an archive of our own, and apt that knows a release of it" || remark "$scratch/out"
+: >"$scratch/hooks"
+states() {
+	find "$etc" -type f -exec cksum {} + | sort
+}
+states >"$scratch/before"
+real_apt() {
+	rm -rf "$cache" "$repo"
+	try env HOME="$scratch/home" APT_CONFIG="$etc/apt.conf" uml/kernel/source 9.9 "$cache" "$repo"
+}
+nothing_new() { # what
+	is "$(find "$cache" -name '*.deb*' -o -name '.part*'; ls -d "$repo" 2>/dev/null)" '' "$1: nothing is kept of it"
+}
+real_apt
+tried 1 'no release has the package'
+like "$scratch/err" 'no package linux-source-9.9' '... so said'
+release sid archive@localhost "$deb"
+real_apt
+tried 0 'one that the host does not follow has it'
+like "$scratch/out" "linux-source-9.9 is in Debian's sid" '... which is said'
+whole '...'
+states | diff "$scratch/before" - >"$scratch/out"
+ok $? "... nothing of the host's apt has changed" || remark "$scratch/out"
+is "$(cat "$scratch/hooks")" '' "... and none of its hooks has run"
+printf "not what was there" | dd of="$archive/pool/$deb" bs=1 seek=500 conv=notrunc 2>/dev/null
+real_apt
+[ "$status" -ne 0 ]
+ok $? 'a package that is not what the index says'
+nothing_new '...'
+release sid archive@localhost "$deb"
+echo 'Description: not the same' >>"$archive/dists/sid/main/binary-amd64/Packages"
+real_apt
+[ "$status" -ne 0 ]
+ok $? 'an index that is not what was signed'
+like "$scratch/out" 'sid' '... is said'
+nothing_new '...'
+release sid stranger@localhost "$deb"
+real_apt
+[ "$status" -ne 0 ]
+ok $? 'an index signed by somebody else'
+nothing_new '...'
+gpgconf --kill all
+unset GNUPGHOME
+
 # no room
 if unshare -rm true 2>/dev/null; then
 	mkdir "$scratch/small"
