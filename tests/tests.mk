@@ -1,18 +1,21 @@
 # Tests: one guest for each file in tests/guest, the tools themselves in tests/host.
 #
-# Set by the user: T, JOBS, REPEAT, UNTIL_FAIL, FAILED, RESULTS, SHELL_ON_FAIL; SERVER,
+# Set by the user: T, JOBS, REPEAT, UNTIL_FAIL, FAILED, RESULTS, SHELL_ON_FAIL, SINCE; SERVER,
 # another server for the guest tests; SERVERS=1, to try real ones.
 
 T      ?=
 REPEAT ?= $(if $(filter 1,$(UNTIL_FAIL)),0,1)
 
-TEST_PACKAGES := libtap-formatter-junit-perl graphviz shellcheck fio stress-ng sqlite3 gdbserver gpg gpg-agent
+TEST_PACKAGES := libtap-formatter-junit-perl graphviz shellcheck fio stress-ng sqlite3 gdbserver gpg gpg-agent lcov
 
 guest-tests := $(wildcard tests/guest/*/*.c)
 host-tests  := $(wildcard tests/host/*.sh)
 all-tests   := $(guest-tests) $(host-tests)
 # T: words for tests/choose: ids, subjects, names
-chosen      := $(if $(T),$(shell tests/choose $(foreach t,$(subst ','\'',$(T)),'$(t)')),$(all-tests))
+named       := $(if $(T),$(shell tests/choose $(foreach t,$(subst ','\'',$(T)),'$(t)')),$(all-tests))
+since       := $(if $(filter test,$(if $(SINCE),$(MAKECMDGOALS))),yes)
+chosen      := $(if $(since),$(shell tests/choose --since '$(SINCE)' $(SRC) $(OUT)/coverage $(named) || echo failed),$(named))
+$(if $(filter failed,$(chosen)),$(error no tests can be chosen by SINCE))
 
 TESTS     := $(OUT)/tests
 test-libs := $(wildcard tests/lib/*.c) fs-image/gate/gate.c fs-image/act/proc.c fs-image/act/verbs.c
@@ -60,13 +63,13 @@ again = $(strip $(foreach v,VARIANT DEBUG KSRC KERNEL,$(if $(filter command% env
 
 # Guest tests of an edited kernel do not wait for kbuild; gdb in them does
 waits := $(strip $(filter tests/host/%,$(chosen)) $(filter 1,$(SHELL_ON_FAIL)))
-test: test-names test-deps $(if $(waits),linux,config) image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times or UNTIL_FAIL=1, FAILED=1 those that failed last, SHELL_ON_FAIL=1 stops there, RESULTS=<folder> JUnit XML and JSON
+test: test-names test-deps $(if $(waits),linux,config) image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times or UNTIL_FAIL=1, FAILED=1 those that failed last, SINCE=commit those that run what has changed in the kernel, SHELL_ON_FAIL=1 stops there, RESULTS=<folder> JUnit XML and JSON
 	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' RESULTS='$(RESULTS)' SHELL_ON_FAIL='$(SHELL_ON_FAIL)' \
 	  $(SUPERVISE) --contain -- $(if $(waits),,$(ahead)) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 
 test-names:
-	@$(if $(chosen),:,echo "T=$(T): no test has such a name, subject or id; see tests/README.md" >&2; exit 2)
+	@$(if $(chosen),:,$(if $(since),echo "SINCE=$(SINCE): no test runs what has changed" >&2; exit 2;) echo "T=$(T): no test has such a name, subject or id; see tests/README.md" >&2; exit 2)
 .PHONY: test-names
 
 # For make gdb T=A4: the one program that T names as the guest's command
@@ -95,3 +98,8 @@ mutants: ## take the patched series back hunk by hunk: which test notices?
 	@$(MAKE) --no-print-directory test VARIANT=patched DEBUG= T='guest/[!g]*'
 	@tests/mutants $(HUNKS)
 .PHONY: mutants
+
+coverage: deps ## what the tests run of the kernel, after make test: pages of lcov, and lines of the series that nobody runs; SINCE=<commit>
+	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) lcov
+	@tests/coverage $(NAME) $(SRC) $(OBJ) $(LINUX) $(SINCE)
+.PHONY: coverage

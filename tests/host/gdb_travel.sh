@@ -77,8 +77,9 @@ def walk(there, back, count):
     places = [state.now]
     for _ in range(count):
         quiet(there)
-        while "__sanitizer_cov_trace_pc" in quiet("info symbol $pc"):
-            quiet("stepi")  # reverse-stepi takes the call of the counter for one instruction
+        # reverse-stepi takes the call of the counter for one instruction
+        while quiet("info symbol $pc").startswith(("__sanitizer_cov_trace_pc", "edges_")):
+            quiet("stepi")
         if not places[-1].same(state.now):
             places.append(state.now)
     wrong = 0

@@ -15,6 +15,7 @@
  *	ticks.stop=N	at tick N call ticks_stop(): a debugger has a breakpoint there;
  *			without one the kernel ends with abort(), which leaves a core
  *	ticks.keep=FD	keep them: trace.c
+ *	ticks.edges=FD	keep what has run at all: edges.c
  *	ticks.on=1	count (/sys/module/ticks/parameters/on)
  *
  * At the end of the command, at a panic and at a stop, the log gets a line "ticks: N".
@@ -51,6 +52,7 @@ static void ticks_say(const char *why)
 
 #include "explore.c"
 #include "trace.c"
+#include "edges.c"
 
 /* A debugger stops here. It sets ticks_due_at for the next stop, or lets the guest end. */
 noinline void ticks_stop(unsigned long pc)
@@ -79,6 +81,9 @@ ticks_due(unsigned long pc)
 /* Before the first task there is no current: the flag is the first thing looked at. */
 void __sanitizer_cov_trace_pc(void)
 {
+	if (unlikely(edges))
+		edges_call((unsigned long)__builtin_return_address(0),
+			   (unsigned long)__builtin_frame_address(0));
 	if (!ticks_on || !in_task())
 		return;
 	if (unlikely(trace_fd >= 0))

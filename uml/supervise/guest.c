@@ -45,15 +45,17 @@ char **kernel_argv(const struct options *o)
 	}
 	while (o->words[n])
 		n++;
-	argv = checked(calloc(n + 8, sizeof(*argv)));
+	argv = checked(calloc(n + 9, sizeof(*argv)));
 	argv[m++] = (char *)o->kernel;
 	for (n = 0; o->words[n]; n++)
 		argv[m++] = o->words[n];
 	for (n = 0; consoles[n]; n++)
 		argv[m++] = (char *)consoles[n];
-	_Static_assert(GUEST_TRACE == 8, "as below");
+	_Static_assert(GUEST_TRACE == 8 && GUEST_EDGES == 9, "as below");
 	if (o->trace)
 		argv[m++] = "ticks.keep=8";
+	if (o->edges)
+		argv[m++] = "ticks.edges=9";
 	return argv;
 }
 
@@ -237,7 +239,7 @@ static void open_terminals(const struct options *o, struct guest *g, int *slave)
 void fork_guest(const struct options *o, const struct place *place, int life,
 		const sigset_t *mask, struct guest *g)
 {
-	int fds[GUEST_FDS] = { -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+	int fds[GUEST_FDS] = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
 	int asks[2] = { -1, -1 };
 	int go[2], out[2] = { -1, -1 }, err[2] = { -1, -1 }, verdict[2];
 	pid_t keeper = getpid();
@@ -273,6 +275,8 @@ void fork_guest(const struct options *o, const struct place *place, int life,
 		if (fds[GUEST_TRACE] < 0)
 			cannot("--trace %s: %s", o->trace, strerror(errno));
 	}
+	if (o->edges)
+		fds[GUEST_EDGES] = open_edges(o->edges, o->kernel);
 
 	g->pid = fork();
 	if (g->pid < 0)
@@ -290,6 +294,7 @@ void fork_guest(const struct options *o, const struct place *place, int life,
 	release(go[0]);
 	release(verdict[1]);
 	release(fds[GUEST_TRACE]);
+	release(fds[GUEST_EDGES]);
 	release(out[1]);
 	release(err[1]);
 	g->go = go[1];

@@ -81,6 +81,7 @@ enum {
 	TRACE,
 	KEEP,
 	NO_CORE,
+	EDGES,
 	WRAP,
 	DRY_RUN,
 	ATTACH,
@@ -115,6 +116,7 @@ static const struct argp_option known[] = {
 	{ "keep", KEEP, "DIR", 0, "Keep the guest, should it hang or break",
 	  0 },
 	{ "no-core", NO_CORE, NULL, 0, "... without its memory", 0 },
+	{ "edges", EDGES, "FILE", 0, "Add what the kernel runs", 0 },
 	{ "wrap", WRAP, "COMMAND", 0,
 	  "Run the kernel under it, in the foreground", 0 },
 	{ "dry-run", DRY_RUN, NULL, 0, "Print what would be run", 0 },
@@ -242,6 +244,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case NO_CORE:
 		o->no_core = true;
+		break;
+	case EDGES:
+		o->edges = arg;
 		break;
 	case WRAP:
 		o->wrap = arg;

@@ -31,11 +31,13 @@ enum {
 	GUEST_MEMORY, /* the folder of its memory */
 	GUEST_ASKS, /* a socket to the keeper, see changes.c */
 	GUEST_TRACE, /* a record of each tick; or -1 */
+	GUEST_EDGES, /* what has run at all; or -1 */
 	GUEST_FDS,
 };
 
 struct options {
-	const char *top, *build, *kernel, *initrd, *log, *trace, *wrap, *share;
+	const char *top, *build, *kernel, *initrd, *log, *trace, *edges, *wrap,
+		*share;
 	/* a folder for what is left of a guest that broke, and as the user named it */
 	const char *keep, *keep_as;
 	char **add; /* files for /tests */
@@ -97,6 +99,9 @@ __attribute__((noreturn)) void keep(const struct options *o,
 				    const struct place *p,
 				    const sigset_t *signals,
 				    const sigset_t *before, int life);
+
+/* edges.c */
+int open_edges(const char *name, const char *kernel);
 
 /* descendants.c */
 void kill_children(pid_t group);
