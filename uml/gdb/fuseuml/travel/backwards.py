@@ -350,6 +350,65 @@ def _steps(start, me):
     return []
 
 
+def _line_starts(pc, function):
+    """Where the line of pc, in the function that begins at `function`, starts."""
+    sal = gdb.find_pc_line(pc)
+    if not sal.symtab or not sal.line:
+        return []
+    block = gdb.block_for_pc(function)
+    while block is not None and (block.function is None or _inlined(block)):
+        block = block.superblock
+    if block is None:
+        return []
+    return [
+        entry.pc for entry in sal.symtab.linetable().line(sal.line) or () if block.start <= entry.pc < block.end
+    ]
+
+
+NEAR_TICKS = (3, 16)
+NEAR_STEPS = 160
+
+
+def _near(me, ticks):
+    """The Stops of `step` from shortly before `me`, in one run; [] when they are not known."""
+    end = me.position
+    guest.start_over()
+    guest._watched(True)
+    guest.disarm_at(end)
+    first = max(1, end.tick - ticks)
+    while True:
+        if not guest.to_tick(first):
+            raise guest.diverged("tick %d was not reached" % first)
+        if int(tasks.current().address) == me.task or first + 1 >= end.tick:
+            break
+        first += 1
+    levels = [l for l in (me.level, me.caller) if l is not None and l.entry is not None]
+    inside = int(tasks.current().address) == me.task and _in(levels)
+    guest.out_of_tick()
+    with _Until(end) as run:
+        ways = []
+        try:
+            if not inside:
+                # the line that calls this function: from user mode, say, which has no ticks
+                if me.call is None or me.caller is None or me.caller.entry is None:
+                    return []
+                ways = [_silent(pc, me.call[1]) for pc in _line_starts(me.call[0], me.caller.entry)]
+                if not ways or run.go():
+                    return []
+            while True:
+                stops = []
+                while len(stops) < NEAR_STEPS:
+                    stops.append(Stop())
+                    if run.go("step"):
+                        # the first one may be in the middle of a line
+                        return stops[1:] if inside else stops
+                if inside or run.go():
+                    return []
+        finally:
+            for one in ways:
+                one.delete()
+
+
 WINDOWS = (16, 512, 16384)
 FEW, MANY = 8, 64  # ticks
 
@@ -363,6 +422,12 @@ def line_before(me, over):
         known = _known(end, me.task)
         if known:
             return known
+        for ticks in NEAR_TICKS if end.tick > 1 else ():
+            steps = _near(me, ticks)
+            stops = [s for s in steps if s.task == me.task and not s.position.same(end)]
+            if stops:
+                _remember(steps, end)
+                return stops[-1].position
     line = None
     for window in WINDOWS:
         stops = [s for s in _lines(me, window, over) if s.task == me.task and not s.position.same(end)]
