@@ -16,6 +16,7 @@ class Command(gdb.Command):
 
     needs = "guest"
     where = gdb.COMMAND_STATUS
+    expression = False
 
     def __init__(self):
         super().__init__(self.name, self.where)
@@ -31,7 +32,7 @@ class Command(gdb.Command):
         try:
             if self.needs:
                 need_guest(self.needs)
-            self.run(gdb.string_to_argv(arg))
+            self.run([arg.strip()] if self.expression and arg.strip() else gdb.string_to_argv(arg))
         except Problem as e:
             text = str(e)
             raise Problem(text if text.startswith(self.name) else "%s: %s" % (self.name, text))
@@ -54,6 +55,31 @@ def need_guest(kind="guest"):
 
 def write(text_=""):
     gdb.write(text_ + "\n")
+
+
+told = []  # (tick, text) of each line of the last table of ticks
+
+
+class Tick(gdb.Function):
+    """$tick(TEXT): the tick of the last line with this text, of what history or fuse-life told
+    last; without TEXT of the last line. As in: goto $tick("is copied")"""
+
+    def __init__(self):
+        super().__init__("tick")
+
+    def invoke(self, text=None):
+        wanted = "" if text is None else text.string()
+        found = [tick for tick, line in told if wanted in line]
+        if not found:
+            raise gdb.GdbError(
+                "no line with '%s' in what history or fuse-life told" % wanted if told else "history or fuse-life first"
+            )
+        return found[-1]
+
+
+def table_of_ticks(rows, header):
+    told[:] = [(row[0], "  ".join(map(str, row[1:]))) for row in rows]
+    table(rows, header)
 
 
 def table(rows, header):

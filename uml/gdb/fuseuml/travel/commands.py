@@ -2,7 +2,7 @@
 """when, goto, back, forward, and gdb's reverse- commands, by running again."""
 import gdb
 
-from ..commands.command import Command, write
+from ..commands.command import Command, Tick, write
 from ..model import fuse, kernel, tasks
 from ..model.kernel import Problem
 from . import backwards, clock, guest
@@ -134,9 +134,11 @@ class Goto(Travel):
     Usage: goto TICK | +N | -N
 
     The guest is run again up to there, if it lies before; breakpoints do not stop it on the
-    way. 0 is where the guest's command starts. See `when`."""
+    way. 0 is where the guest's command starts. TICK may be an expression: $tick("is copied") is the
+    tick of the last line with these words that history or fuse-life told. See `when`."""
 
     name = "goto"
+    expression = True
 
     def run(self, args):
         if len(args) != 1:
@@ -418,5 +420,6 @@ ALL = (When, Goto, Back, Forward, ReverseContinue, ReverseStep, ReverseNext, Rev
 
 
 def start():
+    Tick()
     for command in ALL:  # gdb's own short forms (rc, rs, rn, rsi) come along
         command()

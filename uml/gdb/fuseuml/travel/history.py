@@ -3,7 +3,7 @@
 watchpoint, up to here."""
 import gdb
 
-from ..commands.command import table, write
+from ..commands.command import table_of_ticks, write
 from ..model import kernel, tasks
 from ..model.kernel import Problem
 from . import clock, guest
@@ -263,7 +263,7 @@ class History(Travel):
                         )
                     )
         if rows:
-            table(rows, ["TICK", "TASK", "REQUEST", "OLD", "NEW", "WHERE"])
+            table_of_ticks(rows, ["TICK", "TASK", "REQUEST", "OLD", "NEW", "WHERE"])
         else:
             write("no change of %s up to here" % expression)
         if earlier and not every:

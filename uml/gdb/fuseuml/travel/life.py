@@ -3,7 +3,7 @@
 import gdb
 
 from ..commands import breaks
-from ..commands.command import table, write
+from ..commands.command import table_of_ticks, write
 from ..model import fuse, kernel, tasks
 from ..model.kernel import Problem
 from . import clock, guest
@@ -312,7 +312,7 @@ class FuseLife(Travel):
         if not events:
             write("nothing happened to it up to here")
             return
-        table(
+        table_of_ticks(
             [(e.tick, e.task, e.text, e.where) for e in events],
             ["TICK", "TASK", "WHAT", "WHERE"],
         )
