@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * R10: a store to the same page as a write(2) is lost, and fsync(2) says that it is safe.
+ * Two ways:
+ *
+ * The page cache puts both in an order, and so must the server. But it gets two WRITEs:
+ * that of write(2) at once, that of the page when it is written back, and neither waits
+ * for the other. A server with two threads may handle write(2)'s last. Then it has the
+ * older byte, and the cache shows the newer one until the page is reclaimed.
+ *
+ * The server does not take what write(2) has put into the cache: since 4f06dd92b5d0 the
+ * page is read anew then, over what was stored in it.
+ */
+#include "scenario.h"
+
+static void expect_store(struct user *u, int fd, long off)
+{
+	DO(u, FSYNC, fd);
+	EXPECT_EQ(kernel() == PATCHED, server_byte("f", off) == 's');
+}
+
+/* @u stores where @v's WRITE is held, and the page's WRITE, if any, is handled first. */
+static void store_handled_first(struct user *u, int fd, long off)
+{
+	GATE("wait write");
+	/* write(2)'s byte is in the cache already */
+	EXPECT_DO('w', u, LOAD, off);
+	DO(u, STORE, off, 's');
+	DO(u, KICK, fd);
+	GATE("wait held writepage");
+	GATE("release writepage 1");
+	GATE("wait done writepage");
+}
+
+SCENARIO(server_handles_the_store_first)
+{
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDWR);
+
+	DO(u, STORE, 0, 'a');
+	DO(u, FSYNC, fd);
+	GATE("reset");
+
+	GATE("hold write");
+	begin(v, WRITE, other, 0, 1, 'w');
+	store_handled_first(u, fd, 0);
+	GATE("release");
+	EXPECT_RESULT(1, v);
+	expect_store(u, fd, 0);
+	EXPECT_DO('s', u, LOAD, 0);
+	outcome(kernel() == STOCK ? "store is lost" : "written once more");
+}
+
+/* The page's WRITE is cropped to the old end, whichever the server handles first. */
+SCENARIO(store_behind_the_old_end)
+{
+	int fd = MAPPED_FILE(u, "f", 100), other = OPEN(v, "f", O_RDWR);
+
+	DO(u, STORE, 0, 'a');
+	DO(u, FSYNC, fd);
+	GATE("reset");
+
+	GATE("hold write");
+	begin(v, WRITE, other, 100, 100, 'w');
+	store_handled_first(u, fd, 150);
+	GATE("release");
+	EXPECT_RESULT(100, v);
+	expect_store(u, fd, 150);
+	EXPECT_DO('s', u, LOAD, 150);
+}
+
+/* Who wrote is the last one who has the file open. */
+SCENARIO(mapping_is_gone)
+{
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDWR);
+
+	DO(u, STORE, 0, 'a');
+	DO(u, FSYNC, fd);
+	GATE("reset");
+
+	GATE("hold write");
+	begin(v, WRITE, other, 0, 1, 'w');
+	store_handled_first(u, fd, 0);
+	DO(u, UNMAP);
+	begin(u, CLOSE, fd);
+	settle(1);
+	GATE("release");
+	EXPECT_RESULT(1, v);
+	EXPECT_RESULT(0, u);
+	expect_store(v, other, 0);
+}
+
+SCENARIO(write_fails)
+{
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDWR);
+
+	DO(u, STORE, 0, 'a');
+	DO(u, FSYNC, fd);
+	DO(u, STORE, 1, 's');
+	GATE("fail ENOSPC write times=1");
+	EXPECT_DO(-ENOSPC, v, WRITE, other, 0, 1, 'w');
+	EXPECT_DO(kernel() == STOCK ? 0 : 's', v, READ, other, 1);
+	expect_store(u, fd, 1);
+}
+
+/* With no store it is as the server has it. */
+SCENARIO(write_fails_on_a_clean_page)
+{
+	int fd = MAPPED_FILE(u, "f", PAGE), other = OPEN(v, "f", O_RDWR);
+
+	DO(u, STORE, 0, 'a');
+	DO(u, FSYNC, fd);
+	EXPECT_DO('a', u, LOAD, 0);
+	GATE("fail ENOSPC write times=1");
+	EXPECT_DO(-ENOSPC, v, WRITE, other, 0, 1, 'w');
+	EXPECT_DO(kernel() == STOCK ? 'w' : 'a', u, LOAD, 0);
+	EXPECT_DO('a', v, READ, other, 0);
+	EXPECT_DO('a', u, LOAD, 0);
+	/* a store to it now is not lost by reading it anew */
+	DO(u, STORE, 1, 's');
+	EXPECT_DO('s', v, READ, other, 1);
+	DO(u, FSYNC, fd);
+	EXPECT_EQ('a', server_byte("f", 0));
+	EXPECT_EQ('s', server_byte("f", 1));
+}
+
+TEST_HARNESS_MAIN
