@@ -61,11 +61,14 @@ again = $(strip $(foreach v,VARIANT DEBUG KSRC KERNEL,$(if $(filter command% env
 
 ##@ Tests
 
+# Tests wait, too: one more than there are CPUs
+test-jobs := $(if $(filter file,$(origin JOBS)),$(shell echo $$(($(JOBS) + 1))),$(JOBS))
+
 # Guest tests of an edited kernel do not wait for kbuild; gdb in them does
 waits := $(strip $(filter tests/host/%,$(chosen)) $(filter 1,$(SHELL_ON_FAIL)))
 test: test-names test-deps $(if $(waits),linux,config) image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times or UNTIL_FAIL=1, FAILED=1 those that failed last, SINCE=commit those that run what has changed in the kernel, SHELL_ON_FAIL=1 stops there, RESULTS=<folder> JUnit XML and JSON
 	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' RESULTS='$(RESULTS)' SHELL_ON_FAIL='$(SHELL_ON_FAIL)' \
-	  $(SUPERVISE) --contain -- $(if $(waits),,$(ahead)) tests/suite $(JOBS) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
+	  $(SUPERVISE) --contain -- $(if $(waits),,$(ahead)) tests/suite $(test-jobs) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test
 
 test-names:
