@@ -38,6 +38,7 @@ include fs-image/image.mk
 include tests/servers/servers.mk
 include tests/tests.mk
 include tests/explore/explore.mk
+include tests/judge/judge.mk
 
 ##@ Verbs
 
