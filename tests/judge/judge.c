@@ -321,8 +321,11 @@ static void compare_explorations(void)
 			count("programs that fail in other orders of the tasks",
 			      1);
 	}
-	nothing("%u runs of %u programs on each side; the others are as before",
-		runs, programs);
+	if (programs)
+		nothing("%u runs of %u programs on each side; the others are as before",
+			runs, programs);
+	else
+		nothing("not asked for");
 }
 
 /* ---- speed ---- */
@@ -344,7 +347,8 @@ static void compare_speed(void)
 	while (fscanf(f, "%31s %31s %31s %31s", load, key, was, is) == 4) {
 		double a = atof(was), b = atof(is), change;
 		/* counts are exact, what runs beside a run is not */
-		double noise = strcmp(key, "cpu_seconds") ? 0.02 : 0.25;
+		bool busy = begins(key, "busy_");
+		double noise = strstr(key, "cpu_seconds") ? 0.25 : 0.02;
 
 		if (*was == '-' && *is == '-')
 			continue;
@@ -358,9 +362,14 @@ static void compare_speed(void)
 		if (change > noise || change < -noise) {
 			bool worse = (change > 0) == more_is_worse(key);
 
-			row(worse ? WORSE : BETTER, format("%s, %s", load, key),
-			    "%s -> %s (x %.2f)", was, is, a > 0 ? b / a : 0);
-			if (worse)
+			row(busy  ? OTHER :
+			    worse ? WORSE :
+				    BETTER,
+			    format("%s, %s", load, key), "%s -> %s (x %.2f)",
+			    was, is, a > 0 ? b / a : 0);
+			if (busy)
+				detail("the host was busy with other things: this means little");
+			else if (worse)
 				count("figures of speed that are worse", 1);
 		} else {
 			same++;
@@ -423,7 +432,8 @@ static void tell_nobody(void)
 		n++;
 	}
 	count("lines that no test ran", n);
-	nothing("each line with code was run");
+	if (!n)
+		nothing("each line with code was run");
 	free(line);
 	fclose(f);
 }
