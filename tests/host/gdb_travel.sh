@@ -64,6 +64,11 @@ tried 0 'a hundred places'
 is "$(told places)" '100 wrong=0' 'registers and memory as the first time'
 no_traceback
 
+[ "$VARIANT" != before ] || {
+	skip 'there and back, and with changes' 'what is gone back over is page writeback, which this kernel has not'
+	done_testing
+}
+
 # --- line by line there and back; stops of breakpoints and watchpoints
 in_gdb "$traffic" <<'END'
 break fuse_do_setattr if attr->ia_size == 9000

@@ -17,8 +17,12 @@ hangs() { # what, command, what the report has to have
 }
 hangs 'a WRITE that is never answered' 'gate hold write; exec dd if=/dev/zero of=/mnt/fuse/f oflag=direct bs=4k count=1' \
 	'WRITE .* is held by the gate'
-hangs 'a store that waits for it' 'gate hold write; act /mnt/fuse/f open:1 store:0 kick; exec act /mnt/fuse/f open:1 store:0 fsync' \
-	'^ *act .pid'
+if [ "$VARIANT" = before ]; then
+	skip 'a store that waits for it' 'this kernel has no page writeback'
+else
+	hangs 'a store that waits for it' 'gate hold write; act /mnt/fuse/f open:1 store:0 kick; exec act /mnt/fuse/f open:1 store:0 fsync' \
+		'^ *act .pid'
+fi
 hangs 'a pipe that nobody writes to' 'mkfifo /tmp/f; exec cat /tmp/f' '^[0-9]+ .* cat '
 hangs 'a command that has stopped' 'kill -STOP $$' '^[0-9]+ .* sh +T'
 

@@ -52,9 +52,9 @@ ok $? 'one that does more has more'
 cat >"$scratch/script" <<-'EOS'
 	set pagination off
 	handle SIGSEGV SIGALRM SIGVTALRM SIGIO SIGUSR1 SIGUSR2 SIGWINCH SIGCHLD nostop noprint pass
-	tbreak fuse_fsync
+	tbreak fuse_flush
 	run
-	printf "fsync at %lu\n", ticks
+	printf "flush at %lu\n", ticks
 	tbreak ticks_stop
 	set var ticks_due_at = ticks + 1000
 	continue
@@ -64,8 +64,8 @@ EOS
 # (the console is gdb's)
 run --wrap "setarch -R gdb -q -nx -batch -x $scratch/script --args" -- sh -c "$traffic"
 is "$(ticks "$scratch/out")" "$count" 'the same number under gdb, which stopped twice'
-fsync=$(sed -n 's/^fsync at //p' "$scratch/out")
-is "$(sed -n 's/^stop at //p' "$scratch/out")" $((${fsync:-0} + 1000)) '... the second time 1000 ticks after the first'
+flush=$(sed -n 's/^flush at //p' "$scratch/out")
+is "$(sed -n 's/^stop at //p' "$scratch/out")" $((${flush:-0} + 1000)) '... the second time 1000 ticks after the first'
 
 # Without gdb, at a tick of one's choice
 tick=$((count / 2))

@@ -69,6 +69,23 @@ tried 0 'O=, another folder, does it'
 is "$(tr '\n' ' ' <"$scratch/out")" '1 2 ' '... what was asked for'
 verb -C "$scratch/a blank" O="$scratch/o" gdb BREAK=fuse_statfs CMD='stat -f /mnt/fuse'
 tried 0 '... gdb, too'
+hang='gate drop getattr; stat /mnt/fuse'
+told='^The server withholds a reply: GETATTR .*the gate has dropped it'
+verb -C "$scratch/a blank" O="$scratch/o" why CURE=no CMD="$hang"
+like "$scratch/out" "$told" '... make why, with a command'
+"$scratch/o/uml/run" --kernel "$kernel" --mem $mem --wall-clock -- sh -c "$hang" >"$scratch/guest" 2>&1 &
+guest=$!
+hung() { grep -q 'Run /init' "$scratch"/o/build/run/*/console; } # that of no other guest
+await hung 2>/dev/null
+verb -C "$scratch/a blank" O="$scratch/o" why
+for _ in 1 2 3 4 5 6 7 8 9; do
+	grep -q "$told" "$scratch/out" || verb -C "$scratch/a blank" O="$scratch/o" why
+done
+like "$scratch/out" "$told" '... of the guest that runs there'
+kill $guest
+wait $guest
+try "$scratch/o/uml/run" --compare '' --kernel "$kernel" --mem $mem -- true
+like "$scratch/out" '^the two runs are the same' '... uml/run --compare'
 is "$(find "$scratch/a blank" -newer "$scratch/now")" '' '... and the checkout has nothing new'
 mkdir "$scratch/from-nothing"
 verb -C "$scratch/a blank" O="$scratch/from-nothing" image
