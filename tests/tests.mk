@@ -89,6 +89,12 @@ test-deps:
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) $(TEST_PACKAGES) $(sort $(server-packages))
 .PHONY: test-deps
 
+# MAKEFLAGS: what was typed here is for make test, which gets it as words
+watch: deps config ## make test at each save, on one screen; T=... picks, else the tests that run what changed, once make coverage knows
+	@uml/packages $(if $(filter no,$(DEPS)),--check) inotify-tools
+	@exec env MAKEFLAGS= tests/watch $(NAME) $(SRC) $(again) $(if $(T),T='$(subst ','\'',$(T))') $(if $(DEPS),DEPS=$(DEPS))
+.PHONY: watch
+
 table: ## the list of scenarios in tests/README.md, from the last run on each kernel
 	@tests/table patched stock before
 .PHONY: table
