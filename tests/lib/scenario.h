@@ -38,6 +38,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "capability.h"
 #include "report.h"
 #include "sandbox.h"
 
@@ -258,6 +259,13 @@ static inline void in_flight_and_read_into(struct user *user, int f, int g)
 			TH_LOG("SIGKILL ended it");                          \
 		}                                                            \
 	} while (0)
+
+/*
+ * Where one sleeps who waits for WRITEs in flight: in a wait of FUSE's own, as the page
+ * cache knows of no writeback any more; or, without copies, in the page cache's.
+ */
+#define WAIT_FOR_WRITES \
+	(can(TEMP_PAGES) ? "fuse_set_nowrite" : "folio_wait_writeback")
 
 /* A value that comes to be right within LIMIT. */
 #define EXPECT_SOON(expected, expression)                                    \

@@ -73,7 +73,7 @@ SCENARIO(destination_in_flight)
 	MAP_OR_ENODEV(u, to, PAGE);
 	STORE_IN_FLIGHT(u, to, 'x');
 	begin(v, COPY_RANGE, from, 0, other, 0, PAGE);
-	EXPECT_BLOCKED(v, "fuse_set_nowrite");
+	EXPECT_BLOCKED(v, WAIT_FOR_WRITES);
 	EXPECT_EQ(0, GATE_NUMBER("count seen copy_file_range"));
 	GATE("release");
 	EXPECT_RESULT(PAGE, v);

@@ -24,7 +24,7 @@ SCENARIO(write_in_flight)
 	GATE("wait write");
 
 	begin(v, PUNCH, other, PAGE, PAGE);
-	EXPECT_BLOCKED(v, "fuse_set_nowrite");
+	EXPECT_BLOCKED(v, WAIT_FOR_WRITES);
 	EXPECT_EQ(0, GATE_NUMBER("count seen fallocate"));
 
 	GATE("release");

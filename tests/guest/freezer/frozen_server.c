@@ -116,7 +116,7 @@ SCENARIO(write_in_flight)
 	ASSERT_EQ(0, freeze("user"));
 	settle(20);
 	EXPECT_FALSE(is_frozen("user"));
-	EXPECT_TRUE(blocked_in(user_pid(u), "fuse_set_nowrite", "D"));
+	EXPECT_TRUE(blocked_in(user_pid(u), WAIT_FOR_WRITES, "D"));
 
 	GATE("release");
 	EXPECT_SOON(true, is_frozen("user"));

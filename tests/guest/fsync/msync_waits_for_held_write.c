@@ -13,7 +13,7 @@ SCENARIO(msync_waits)
 
 	begin(u, MSYNC, 0, PAGE);
 	GATE("wait write");
-	EXPECT_BLOCKED(u, "fuse_set_nowrite");
+	EXPECT_BLOCKED(u, WAIT_FOR_WRITES);
 	EXPECT_EQ(0, server_byte("f", 0));
 
 	GATE("release");

@@ -41,7 +41,7 @@ SCENARIO(the_rest_is_sent_again)
 		return;
 	}
 	GATE("wait write");
-	EXPECT_EQ(3, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(3, pages_in_flight());
 	EXPECT_EQ(1, GATE_NUMBER("count seen write off=4999"));
 	EXPECT_EQ(2, GATE_NUMBER("count seen write off=5000"));
 	EXPECT_EQ('a', server_byte("f", 4999));

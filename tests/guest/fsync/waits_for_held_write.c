@@ -19,7 +19,7 @@ SCENARIO(abort_ends_both)
 
 	begin(u, FSYNC, fd);
 	GATE("wait write");
-	EXPECT_BLOCKED(u, "fuse_set_nowrite");
+	EXPECT_BLOCKED(u, WAIT_FOR_WRITES);
 	begin(v, FSYNC, fd2);
 	EXPECT_BLOCKED(v, "rwsem_down_write_slowpath");
 
@@ -40,7 +40,7 @@ SCENARIO(sigkill_does_nothing)
 	DO(u, STORE, 0, 'a');
 
 	begin(u, FSYNC, fd);
-	EXPECT_UNKILLABLE(u, "fuse_set_nowrite");
+	EXPECT_UNKILLABLE(u, WAIT_FOR_WRITES);
 	GATE("release");
 	EXPECT_TRUE(user_gone(u));
 	EXPECT_EQ('a', server_byte("f", 0));

@@ -38,7 +38,7 @@ SCENARIO(fsync_gets_the_newest)
 	EXPECT_RESULT(0, v);
 	EXPECT_EQ('g', server_byte("f", 0));
 	EXPECT_EQ(0, GATE_NUMBER("count overlaps write"));
-	EXPECT_EQ(0, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(0, pages_in_flight());
 	outcome("waits");
 }
 
@@ -64,7 +64,7 @@ SCENARIO(truncate_drops_both)
 	EXPECT_RESULT(0, v);
 	EXPECT_RESULT(0, u);
 	DO(w, SYNC);
-	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_SOON(0, pages_in_flight());
 	EXPECT_EQ(0, server_size("f"));
 	EXPECT_EQ(0, GATE_NUMBER("count overlaps write"));
 }

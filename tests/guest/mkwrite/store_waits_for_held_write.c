@@ -17,7 +17,7 @@ SCENARIO(store_waits)
 
 	begin(u, STORE, 0, 'b');
 	EXPECT_BLOCKED(u, "fuse_page_mkwrite");
-	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(1, pages_in_flight());
 
 	EXPECT_DO('a', v, READ, other, 0);
 	begin(v, CLOSE, other);

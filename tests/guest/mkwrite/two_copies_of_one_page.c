@@ -18,7 +18,7 @@ SCENARIO(only_one)
 	settle(5);
 	begin(v, KICK, other);
 	settle(5);
-	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(1, pages_in_flight());
 	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
 	EXPECT_TRUE(busy(u));
 

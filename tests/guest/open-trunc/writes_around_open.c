@@ -45,7 +45,7 @@ SCENARIO(write_queued)
 	GATE("release");
 	EXPECT_LE(0, finish(v));
 	DO(w, SYNC);
-	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_SOON(0, pages_in_flight());
 	EXPECT_EQ(kernel() == STOCK ? PAGE : 0, server_size("f"));
 }
 

@@ -18,7 +18,8 @@ SCENARIO(read_waits)
 	GATE("reset");
 
 	begin(v, READ, direct, 0);
-	EXPECT_BLOCKED(v, "fuse_direct_io");
+	EXPECT_BLOCKED(v, can(TEMP_PAGES) ? "fuse_direct_io" :
+					    "folio_wait_writeback");
 	EXPECT_EQ(0, GATE_NUMBER("count seen read"));
 	GATE("release");
 	EXPECT_RESULT('a', v);

@@ -6,7 +6,8 @@
  * who waits for that very WRITE, and has the page locked meanwhile, makes the handler
  * wait for the lock: the WRITE is never answered, and neither gets any further before
  * the connection is aborted. Mainline's write(2) waits without the lock, its stores with
- * it.
+ * it. Where the page cache's own page is sent (0c58a97f919c) the handler waits for the
+ * end of the writeback that it is part of, whoever else waits or not.
  */
 #include "scenario.h"
 
@@ -27,6 +28,15 @@ SCENARIO(write_waits)
 	begin(v, WRITE, other, 1, 1, 'b');
 	EXPECT_BLOCKED(v, "fuse_cache_write_iter");
 	GATE("release");
+	if (!can(TEMP_PAGES)) {
+		/* it waits for the page whose WRITE it has not answered: for itself */
+		EXPECT_TRUE(server_blocked_in("folio_wait_writeback", "D"));
+		EXPECT_TRUE(busy(v));
+		EXPECT_EQ(0, abort_connection());
+		EXPECT_NE(-ETIME, finish(v));
+		outcome("fault: write(2): hangs until abort");
+		return;
+	}
 	EXPECT_RESULT(1, v);
 	EXPECT_EQ('a', server_byte("f", 0));
 	EXPECT_EQ('b', server_byte("f", 1));

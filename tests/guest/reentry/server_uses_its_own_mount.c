@@ -86,17 +86,17 @@ SCENARIO(fsync_of_the_page_it_writes)
 	GATE("reenter fsync f writepage");
 	DO(u, STORE, 0, 'a');
 	DO(u, KICK, fd);
-	EXPECT_TRUE(server_blocked_in("fuse_set_nowrite", "D"));
+	EXPECT_TRUE(server_blocked_in(WAIT_FOR_WRITES, "D"));
 	EXPECT_EQ(1, waiting());
 	EXPECT_DO('a', v, READ, OPEN(v, "f", O_RDONLY), 0);
 	DO(w, SYNC);
 	server_kill();
 	settle(20);
-	EXPECT_TRUE(server_blocked_in("fuse_set_nowrite", "D"));
+	EXPECT_TRUE(server_blocked_in(WAIT_FOR_WRITES, "D"));
 
 	EXPECT_EQ(0, abort_connection());
 	EXPECT_TRUE(server_gone());
-	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_SOON(0, pages_in_flight());
 }
 
 TEST_HARNESS_MAIN

@@ -29,7 +29,7 @@ static void dies(struct user *u, struct user *v, const char *rule,
 	EXPECT_GT(0, finish(v));
 	EXPECT_NE(-ETIME, do_(v, SIZE, other));
 	EXPECT_TRUE(server_gone());
-	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_SOON(0, pages_in_flight());
 	EXPECT_EQ(at_server ? 'a' : 0, server_byte("f", PAGE));
 	/* one who stores now is told, too */
 	DO(u, STORE, 0, 'b');
@@ -68,12 +68,12 @@ SCENARIO(in_truncate)
 	GATE("wait truncate");
 	DO(u, STORE_PAGES, 0, 2, 'a');
 	DO(u, KICK, fd);
-	EXPECT_EQ(2, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(2, pages_in_flight());
 	gate(server_gate, "release");
 	EXPECT_GT(0, finish(v));
 	EXPECT_GT(0, do_(u, FSYNC, fd));
 	EXPECT_TRUE(server_gone());
-	EXPECT_EQ(0, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(0, pages_in_flight());
 	EXPECT_EQ(0, server_byte("f", 0));
 }
 
@@ -87,7 +87,7 @@ SCENARIO(in_the_write_of_munmap)
 	GATE("die write");
 	EXPECT_NE(-ETIME, do_(u, UNMAP));
 	EXPECT_TRUE(server_gone());
-	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_SOON(0, pages_in_flight());
 }
 
 TEST_HARNESS_MAIN

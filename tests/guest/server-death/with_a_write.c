@@ -16,12 +16,12 @@ SCENARIO(fsync_tells)
 	DO(u, STORE, 0, 'a');
 	begin(u, FSYNC, fd);
 	GATE("wait write");
-	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(1, pages_in_flight());
 
 	server_kill();
 	EXPECT_RESULT(-ECONNABORTED, u);
 	EXPECT_TRUE(server_gone());
-	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_SOON(0, pages_in_flight());
 	EXPECT_EQ(0, server_byte("f", 0));
 	EXPECT_EQ(GATE_DEAD, gate(server_gate, "ping"));
 	outcome("data lost, fsync: ECONNABORTED");

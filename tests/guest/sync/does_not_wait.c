@@ -5,7 +5,9 @@
  * One stuck FUSE server used to be able to stop every program that calls sync(2).
  * The page's data goes out from a temporary copy, and for the rest of the kernel
  * its writeback is over at once: nr_dirty and nr_writeback are 0 and only
- * nr_writeback_temp tells of what the server still owes (3be5a52b30aa).
+ * nr_writeback_temp tells of what the server still owes (3be5a52b30aa). Where there are
+ * no copies any more (0c58a97f919c) the page is under writeback, and sync(2) passes FUSE
+ * by (76f9377cd2ab).
  */
 #include "scenario.h"
 
@@ -21,12 +23,13 @@ SCENARIO(sync_does_not_wait)
 
 	DO(u, SYNC);
 	EXPECT_EQ(0, vmstat("nr_dirty"));
-	EXPECT_EQ(0, vmstat("nr_writeback"));
-	EXPECT_EQ(16, vmstat("nr_writeback_temp"));
+	if (can(TEMP_PAGES))
+		EXPECT_EQ(0, vmstat("nr_writeback"));
+	EXPECT_EQ(16, pages_in_flight());
 	EXPECT_EQ(16 * PAGE / 1024, bdi_stat("BdiWriteback"));
 
 	GATE("release");
-	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_SOON(0, pages_in_flight());
 	EXPECT_EQ('a', server_byte("f", 15 * PAGE));
 	outcome("returns at once");
 }

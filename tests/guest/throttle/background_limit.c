@@ -25,7 +25,7 @@ SCENARIO(unrelated_read_waits)
 	GATE("wait write 12");
 	settle(2);
 	EXPECT_EQ(12, GATE_NUMBER("count seen write"));
-	EXPECT_EQ(40, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(40, pages_in_flight());
 
 	begin(v, READ, g, 0);
 	EXPECT_BLOCKED(v, "fuse_get_req");

@@ -56,7 +56,7 @@ SCENARIO(one_goes_on)
 	EXPECT_BLOCKED(u, "balance_dirty_pages_ratelimited_flags");
 	EXPECT_BLOCKED(v, "balance_dirty_pages_ratelimited_flags");
 	EXPECT_BLOCKED(w, "balance_dirty_pages_ratelimited_flags");
-	stopped = vmstat("nr_writeback_temp") + vmstat("nr_dirty");
+	stopped = pages_in_flight() + vmstat("nr_dirty");
 
 	use(healthy, HUNG);
 	EXPECT_RESULT(0, healthy);

@@ -23,7 +23,7 @@ SCENARIO(write_is_queued)
 	DO(v, KICK, other);
 	settle(2);
 	EXPECT_EQ(0, GATE_NUMBER("count seen write"));
-	EXPECT_EQ(1, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(1, pages_in_flight());
 
 	GATE("release");
 	EXPECT_RESULT(0, u);

@@ -22,7 +22,7 @@ SCENARIO(write_in_flight)
 	EXPECT_EQ(0, server_size("f"));
 	DO(v, SYNC);
 	EXPECT_EQ(0, server_size("f"));
-	EXPECT_EQ(0, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(0, pages_in_flight());
 	outcome("the file stays empty");
 }
 

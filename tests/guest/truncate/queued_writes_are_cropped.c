@@ -23,12 +23,12 @@ SCENARIO(cropped_or_dropped)
 	DO(v, KICK, other);
 	settle(2);
 	EXPECT_EQ(0, GATE_NUMBER("count seen write"));
-	EXPECT_EQ(2, vmstat("nr_writeback_temp"));
+	EXPECT_EQ(2, pages_in_flight());
 
 	GATE("release");
 	EXPECT_RESULT(0, u);
 	DO(w, SYNC);
-	EXPECT_SOON(0, vmstat("nr_writeback_temp"));
+	EXPECT_SOON(0, pages_in_flight());
 	EXPECT_EQ(1, GATE_NUMBER("count seen write"));
 	EXPECT_EQ(1,
 		  GATE_NUMBER("count seen write off=%d-%d", PAGE, PAGE + 99));

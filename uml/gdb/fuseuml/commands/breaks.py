@@ -2,7 +2,7 @@
 """Breakpoints by subject, and following one request."""
 import gdb
 
-from ..model import fuse, kernel, tasks
+from ..model import fuse, kernel, moved, tasks
 from ..model.kernel import Problem, has_function
 from .command import Command, when_stopped, write
 
@@ -348,7 +348,7 @@ class _Birth(gdb.Breakpoint):
     def stop(self):
         try:
             req = kernel.local("req").dereference()
-            fc = req["fm"]["fc"].dereference()
+            fc = moved.conn_of_request(req)
             coming = fuse.newest_unique(fc) + 2
             if self.unique not in (None, coming):
                 return False

@@ -118,8 +118,9 @@ class FuseInodes(Command):
     """List the inodes of FUSE filesystems that are in memory.
     Usage: fuse-inodes [CONN]
 
-    PAGES are those in the page cache; DIRTY, and TEMP: copies for which a WRITE is in
-    flight or queued; WRITECTR: WRITEs sent, or NOWRITE."""
+    PAGES are those in the page cache; DIRTY, and TEMP: pages for which a WRITE is in flight
+    or queued, as temporary copies where the kernel makes such; WRITECTR: WRITEs sent, or
+    NOWRITE."""
 
     name = "fuse-inodes"
 
@@ -216,7 +217,7 @@ def show_inode(fi):
     )
     wps = fuse.writepages(fi)
     if wps is None:
-        write("  WRITEs of page writeback: this kernel keeps none (no temporary pages)")
+        write("  WRITEs of page writeback: this kernel has none")
     else:
         write("  writectr %s" % fuse.writectr_text(fi))
         for title in ("in flight", "queued", "being built"):

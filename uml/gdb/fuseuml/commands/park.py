@@ -13,7 +13,7 @@ import struct
 
 import gdb
 
-from ..model import kernel, parked, tasks
+from ..model import kernel, moved, parked, tasks
 from ..model.kernel import Problem, symbol
 from .command import Command, when_stopped, write
 
@@ -119,7 +119,7 @@ def why_not(frame=None):
             return "interrupts are off"
     except gdb.error:
         pass
-    state = int(task["__state"] if kernel.has_member(task, "__state") else task["state"])
+    state = moved.task_state(task)
     if state:
         return "it is about to sleep already (state %#x): its wait would be lost" % state
     return spinlock_by_source(frame)

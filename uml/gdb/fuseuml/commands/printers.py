@@ -4,7 +4,7 @@ flags by name. `print/r` shows the whole struct."""
 import gdb
 import gdb.printing
 
-from ..model import bdi, fuse, kernel, tasks
+from ..model import bdi, fuse, kernel, moved, tasks
 from ..model.kernel import Problem, has_member
 
 
@@ -233,10 +233,8 @@ class FuseWritepageArgs(Base):
 
 
 def _copies(value):
-    pages = value["ia"]["ap"]
-    array = pages["pages"] if has_member(pages, "pages") else pages["folios"]
-    count = fuse.Writepage(value, "").count
-    return " ".join("%#x" % int(array[n]) for n in range(min(count, 16))) + (
+    array, count = moved.page_array(value["ia"]["ap"])
+    return " ".join("%#x" % one for one in kernel.words(array, min(count, 16))) + (
         " ..." if count > 16 else ""
     )
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Dirty accounting: each bdi's, and the global picture. The arithmetic is that of
 mm/page-writeback.c, done here so that it works in a core; no state is changed."""
-from . import fuse, kernel, tasks
+from . import fuse, kernel, moved, tasks
 from .kernel import (
     Problem,
     each,
@@ -106,7 +106,7 @@ def temp_pages(bdi):
     """Pages of this bdi's FUSE inodes whose temporary copy is in flight or queued; None
     where it is no FUSE bdi or the kernel makes no copies."""
     total = None
-    for fc in fuse.connections():
+    for fc in fuse.connections() if moved.makes_copies() else ():
         if not any(int(sb["s_bdi"]) == int(bdi.address) for sb in fuse.superblocks(fc)):
             continue
         for fi in fuse.inodes(fc):

@@ -2,13 +2,12 @@
 """FUSE's own state: connections, requests, inodes."""
 import gdb
 
-from . import kernel, tasks
+from . import kernel, moved, tasks
 from .kernel import (
     Problem,
     at,
     each,
     enum,
-    entries,
     has_member,
     offset_of,
     rb_each,
@@ -78,22 +77,13 @@ def dentry_path(dentry):
 
 
 def dentry_name(dentry):
-    name = dentry["d_name"]
-    if has_member(dentry, "__d_name") and not has_member(dentry, "d_name"):
-        name = dentry["__d_name"]
-    return text(name["name"].cast(type_of("char").pointer()))
+    return text(moved.dentry_name(dentry)["name"].cast(type_of("char").pointer()))
 
 
 def mountpoint(sb):
     """Where a filesystem is mounted; '' where it is not, or this cannot be told."""
     try:
-        head = sb["s_mounts"]
-        if head.type.strip_typedefs().code == gdb.TYPE_CODE_PTR:
-            if not int(head):
-                return ""
-            mount = head.dereference()
-        else:
-            mount = next(each(head, "struct mount", "mnt_instance"), None)
+        mount = moved.first_mount(sb)
         path = ""
         for _ in range(32):
             if (
@@ -136,9 +126,7 @@ CONN_FLAGS = (
 )
 
 
-def channel(fc):
-    """Where a connection keeps its requests and devices: a struct of its own in 7.x."""
-    return fc["chan"].dereference() if has_member(fc, "chan") else fc
+channel = moved.channel
 
 
 def conn_flags(fc):
@@ -314,8 +302,7 @@ def path_of(inode):
     node = int(head["first"])
     if not node:
         return ""
-    member = "d_u.d_alias" if kernel.has_member(type_of("struct dentry"), "d_u") else "d_alias"
-    return dentry_path(at(node - offset_of("struct dentry", member), "struct dentry"))
+    return dentry_path(at(node - moved.alias_offset(), "struct dentry"))
 
 
 def is_fuse_inode(inode):
@@ -400,11 +387,7 @@ class Writepage:
         write_in = wpa["ia"]["write"]["in"]
         pages = wpa["ia"]["ap"]
         self.offset = int(write_in["offset"])
-        self.count = (
-            int(pages["num_folios"])
-            if (has_member(pages, "num_folios") and not has_member(pages, "num_pages"))
-            else int(pages["num_pages"])
-        )
+        self.count = moved.page_array(pages)[1]
         self.size = int(write_in["size"])
 
     @property
@@ -422,9 +405,11 @@ class Writepage:
 
 def writepages(fi):
     """The WRITEs of page writeback of an inode, in order of their offset; None where the
-    kernel keeps no such tree (temporary pages are gone, or not there yet)."""
-    if not is_regular(fi) or not has_member(fi, "writepages"):
+    kernel has no page writeback."""
+    if not is_regular(fi) or not has_member(fi, "queued_writes"):
         return None
+    if not moved.makes_copies():
+        return _writepages_by_request(fi)
     queued = (
         {
             int(w.address)
@@ -445,6 +430,22 @@ def writepages(fi):
         )
         for w in rb_each(fi["writepages"], "struct fuse_writepage_args", "writepages_entry")
     ]
+
+
+def _writepages_by_request(fi):
+    """Where the kernel keeps no tree of them: the requests, and what is not sent yet."""
+    found = [
+        Writepage(w, "queued")
+        for w in each(fi["queued_writes"], "struct fuse_writepage_args", "queue_entry")
+    ]
+    sb = int(fi["inode"]["i_sb"])
+    for fc in connections():
+        if sb not in [int(s.address) for s in superblocks(fc)]:
+            continue
+        for request in requests(fc):
+            if request.nodeid == int(fi["nodeid"]) and request.is_writepage():
+                found.append(Writepage(moved.writepage_of(request.req), "in flight"))
+    return sorted(found, key=lambda w: w.offset)
 
 
 def writectr_text(fi):
@@ -500,10 +501,7 @@ I_STATES = (
 
 def inode_state_names(inode):
     """i_state by name, as far as this kernel's debug information has the names."""
-    value = inode["i_state"]
-    if value.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:  # 6.19
-        value = value["__state"]
-    value = int(value)
+    value = moved.inode_state(inode)
     try:
         table = enum("inode_state_flags_enum")
     except Problem:
@@ -545,17 +543,7 @@ def tasks_waiting_for(fi):
     return [entry_task(e) for e in wait_entries(fi["page_waitq"])]
 
 
-def lock_waiters(lock, waiter):
-    """The tasks that wait for a rw_semaphore or a mutex; `waiter` names their struct."""
-    if has_member(lock, "wait_list"):
-        return [w["task"].dereference() for w in each(lock["wait_list"], waiter, "list")]
-    # 7.x: a ring without a head
-    first = int(lock["first_waiter"])
-    if not first:
-        return []
-    ring = lock["first_waiter"].dereference()
-    others = [n - offset_of(waiter, "list") for n in entries(ring["list"])]
-    return [at(w, waiter)["task"].dereference() for w in [first] + others]
+lock_waiters = moved.lock_waiters
 
 
 def rwsem_waiters(sem):

@@ -7,8 +7,8 @@ import struct
 
 import gdb
 
-from . import kernel, pages
-from .kernel import Problem, at, each, offset_of, symbol, type_of
+from . import kernel, moved, pages
+from .kernel import Problem, at, each, symbol, type_of
 
 HEADER = struct.Struct("<8sIII12x")
 SLOT = struct.Struct("<Q8sIIQ")
@@ -26,8 +26,7 @@ class Kept:
 def boards():
     """The boards' bytes, {pid of the process that answers: bytes}."""
     found = {}
-    alias = "d_u.d_alias" if kernel.has_member(type_of("struct dentry"), "d_u") else "d_alias"
-    offset = offset_of("struct dentry", alias)
+    offset = moved.alias_offset()
     for sb in each(symbol("super_blocks"), "struct super_block", "s_list"):
         if kernel.text(sb["s_type"]["name"]) not in ("tmpfs", "rootfs", "ramfs", "devtmpfs"):
             continue
@@ -35,7 +34,7 @@ def boards():
             node = int(inode["i_dentry"]["first"])
             if not node or int(inode["i_mode"]) & 0o170000 != 0o100000:
                 continue
-            name = at(node - offset, "struct dentry")["d_name"]["name"]
+            name = moved.dentry_name(at(node - offset, "struct dentry"))["name"]
             if not kernel.text(name.cast(type_of("char").pointer())).endswith(".board"):
                 continue
             data = _contents(inode)

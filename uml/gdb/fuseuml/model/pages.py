@@ -7,7 +7,7 @@ import functools
 
 import gdb
 
-from . import fuse
+from . import fuse, moved
 from .kernel import Problem, enum, memory, offset_of, type_of, word
 
 DIRTY, WRITEBACK, TOWRITE = range(3)  # PAGECACHE_TAG_*
@@ -136,7 +136,7 @@ def of_inode(fi):
         page.flags = word(page.folio + lay.flags)
     where = {p.index: p for p in found}
     loose = []
-    for wp in fuse.writepages(fi) or []:
+    for wp in fuse.writepages(fi) or [] if moved.makes_copies() else ():
         for index in range(wp.first, wp.last + 1):
             if index in where:
                 where[index].temp = 2 if wp.queued else 1

@@ -11,7 +11,7 @@ import re
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
-from . import kernel, parked
+from . import kernel, moved, parked
 from .kernel import Problem, at, each, symbol, text
 
 # The way into the scheduler: true of each sleeper, tells nothing
@@ -66,10 +66,7 @@ def find(pid):
 
 def current():
     """The task that runs, or was running when the guest stopped."""
-    cpu = symbol("cpu_tasks")[0]
-    # until 6.12 a struct around the pointer
-    if cpu.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
-        cpu = cpu["task"]
+    cpu = moved.running_task(symbol("cpu_tasks")[0])
     if not int(cpu):
         return symbol("init_task")
     return at(cpu, "struct task_struct")
@@ -92,7 +89,7 @@ def state(task):
     exit_state = int(task["exit_state"])
     if exit_state:
         return "Z" if exit_state & 0x20 else "X"
-    bits = int(task["__state"] if kernel.has_member(task, "__state") else task["state"])
+    bits = moved.task_state(task)
     if bits & 0xFFFF == 0:
         return "R"
     if bits & 0x402 == 0x402:
@@ -105,13 +102,13 @@ def state(task):
 
 def frozen(task):
     """By the freezer: it sleeps on where it was, or in the freezer's own function."""
-    bits = int(task["__state"] if kernel.has_member(task, "__state") else task["state"])
+    bits = moved.task_state(task)
     return bool(bits & 0x8000)
 
 
 def killable(task):
     """Does a fatal signal end its sleep?"""
-    bits = int(task["__state"] if kernel.has_member(task, "__state") else task["state"])
+    bits = moved.task_state(task)
     return bool(bits & 0x101)
 
 

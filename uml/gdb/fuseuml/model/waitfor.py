@@ -12,7 +12,7 @@ import re
 
 import gdb
 
-from . import fuse, gate, kernel, parked, tasks
+from . import fuse, gate, kernel, moved, parked, tasks
 from .kernel import Problem, at, each, has_member, offset_of, symbol, type_of
 
 
@@ -436,17 +436,12 @@ class Graph:
                         continue
                     device = kernel.word(file + private)
                     if device & ~7:
-                        fc = int(self._device_fc(at(device & ~7, "struct fuse_dev")))
+                        fc = moved.conn_of_device(at(device & ~7, "struct fuse_dev"))
                         if fc:
                             tables[files].add(fc)
             for fc in tables[files]:
                 found.setdefault(fc, []).append(task)
         return found
-
-    def _device_fc(self, device):
-        if has_member(device, "fc"):
-            return device["fc"]
-        return device["chan"]["conn"]  # 7.x
 
     def slots(self, fc, foreground=False):
         chan = fuse.channel(fc)
@@ -759,11 +754,21 @@ class Graph:
                 self.link(node, self.request(request), "kept up by")
         if node.edges:
             return
+        if flag == "writeback" and not moved.makes_copies():
+            self._unsent(node, address)
         for task in self.all_tasks:
             if self._holds_folio(task, address, flag):
                 self.link(node, self.task(task), "held by" if flag == "locked" else "begun by")
         if not node.edges:
             self.link(node, self.unknown("unknown: the kernel does not say who has a page's lock"), "held by")
+
+    def _unsent(self, node, address):
+        """Under writeback, and the WRITE is not sent yet"""
+        for fc in fuse.connections():
+            for fi in fuse.inodes(fc):
+                for wp in fuse.writepages(fi) or []:
+                    if wp.queued and address in _pages(wp.wpa["ia"]["ap"]):
+                        self.link(node, self.page_write(fi, wp), "kept up by")
 
     def _holds_folio(self, task, address, flag):
         names = self._names(task)
@@ -1011,12 +1016,10 @@ class Graph:
             if fl is None:
                 continue
             lock = fl.dereference() if fl.type.strip_typedefs().code == gdb.TYPE_CODE_PTR else fl
-            core = lock["c"] if has_member(lock, "c") else lock
-            blocker = core["flc_blocker"] if has_member(core, "flc_blocker") else lock["fl_blocker"]
+            blocker, pid_of = moved.file_lock(lock)
             if not int(blocker):
                 continue
-            owner = blocker.dereference()
-            pid = int(owner["flc_pid"] if has_member(owner, "flc_pid") else owner["fl_pid"])
+            pid = pid_of(blocker.dereference())
             holder = next((t for t in self.all_tasks if int(t["pid"]) == pid), None)
             if holder is not None:
                 self.link(node, self.task(holder), "held by")
@@ -1107,20 +1110,17 @@ def folio_name(folio):
 
 def _pages(ap):
     """The folios or pages of a struct fuse_args_pages."""
-    for array, number in (("folios", "num_folios"), ("pages", "num_pages")):
-        if has_member(ap, array) and has_member(ap, number):
-            count = int(ap[number])
-            if 0 < count < 100000 and int(ap[array]):
-                yield from kernel.words(int(ap[array]), count)
-                return
+    array, count = moved.page_array(ap)
+    if 0 < count < 100000 and array:
+        yield from kernel.words(array, count)
 
 
 def _request_folios(request):
     """The page cache's own pages that a READ or WRITE request carries."""
     if request.name not in ("READ", "WRITE") or not int(request.req["args"]):
         return ()
-    if request.is_writepage():
-        return ()  # copies
+    if request.is_writepage() and moved.makes_copies():
+        return ()
     try:
         args = request.req["args"].dereference()
         if not (int(args["in_pages"]) or int(args["out_pages"])):

@@ -4,7 +4,7 @@ import gdb
 
 from ..commands import breaks
 from ..commands.command import table_of_ticks, write
-from ..model import fuse, kernel, tasks
+from ..model import fuse, kernel, moved, tasks
 from ..model.kernel import Problem
 from . import clock, guest
 from .commands import Travel
@@ -103,7 +103,7 @@ def of_request(unique, end):
         def stop(self):
             try:
                 req = kernel.local("req").dereference()
-                fc = req["fm"]["fc"].dereference()
+                fc = moved.conn_of_request(req)
                 return not found and fuse.newest_unique(fc) + 2 == unique
             except (gdb.error, gdb.MemoryError, AttributeError):
                 return False
@@ -118,7 +118,7 @@ def of_request(unique, end):
         if found or gdb.newest_frame().name() != where:
             return
         req = kernel.at(int(kernel.local("req")), "struct fuse_req")
-        request = fuse.Request(req, req["fm"]["fc"].dereference(), "new")
+        request = fuse.Request(req, moved.conn_of_request(req), "new")
         request.unique = unique
         found.append(_Flags(req, events))
         events.append(Event("%s is made" % request))
@@ -189,7 +189,7 @@ class Page:
     def wpa(self, wpa):
         # (the size is there only once it is sent)
         offset = int(wpa["ia"]["write"]["in"]["offset"])
-        pages = int(wpa["ia"]["ap"]["num_pages" if kernel.has_member(wpa["ia"]["ap"], "num_pages") else "num_folios"])
+        pages = moved.page_array(wpa["ia"]["ap"])[1]
         first = offset // kernel.page_size()
         if not self.is_inode(int(wpa["inode"])) or not first <= self.index < first + max(pages, 1):
             return None

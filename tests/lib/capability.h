@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the kernel under test can do and does. It is asked, and not known by its version:
+ * distributions port back, and developers' trees are between two versions.
+ */
+#ifndef CAPABILITY_H
+#define CAPABILITY_H
+
+#include <stdbool.h>
+
+enum capability {
+	/* page writeback at all, and with it writable shared mappings: not on `before` */
+	PAGE_WRITEBACK,
+	/*
+	 * It sends copies, and the page is clean as soon as it is copied. Since 6.16
+	 * (0c58a97f919c) the page cache's own page is sent, and is under writeback until
+	 * the server has answered.
+	 */
+	TEMP_PAGES,
+	/* ...and it goes through iomap: 6.17 (ef7e7cbb323f) */
+	IOMAP_WRITEBACK,
+	/* reclaim may write single pages of FUSE by ->writepage */
+	WRITEPAGE_OP,
+	/* the server or the administrator can have slow requests aborted: 6.14 */
+	REQUEST_TIMEOUT,
+	NR_CAPABILITIES
+};
+
+/**
+ * can() - has the kernel that is running this capability?
+ *
+ * Found by the functions that it has, once. What gives no answer, or two, ends the
+ * program with a line that says which capability is unknown: add to the table in
+ * capability.c how to tell it.
+ */
+bool can(enum capability capability);
+
+/* Pages whose WRITE is in flight or queued, by the guest's own count. */
+long pages_in_flight(void);
+
+#endif
