@@ -1,9 +1,9 @@
 #!/bin/sh
-# From the symptom to the line that is wrong, with nothing but gdb's way back: R2, a close
-# that fails, and M2, a truncate that hangs. The kernels are those of make repro.
+# From the symptom to the line that is wrong, with nothing but gdb's way back: the scripts of
+# tests/culprits, and M2, a truncate that hangs. The kernels are those of make repro.
 set -u
 . tests/host/gdb-lib
-export LIMIT=400
+export LIMIT=600
 
 kernel_with() { # a bug of kernel-patches/bugs
 	kernel=build/bugs/patched/$1/linux
@@ -14,30 +14,36 @@ kernel_with() { # a bug of kernel-patches/bugs
 	kernel=$(realpath "$kernel")
 }
 
-# close says EIO. What did ->flush do last? The error is returned before FLUSH is sent
-if kernel_with r2 'a close that fails'; then
-	in_gdb 'gate fail EIO write; act /mnt/fuse/f open:1 store:0 close; exit 0' <<-'END'
-		boot
-		break fuse_flush
-		reverse-continue
-		finish
-		reverse-step
-		python
-		frame = gdb.newest_frame()
-		sal = frame.find_sal()
-		print("returns from=%s" % frame.name())
-		print("line=%d" % sal.line)
-		end
-		fuse-life pid=37
-		last-change inode->i_mapping->wb_err
-	END
-	tried 0 'R2: back from the end of the run'
-	is "$(told 'returns from')" fuse_flush 'one step back from the return is in fuse_flush'
-	unlike "$scratch/out" 'FLUSH' '... which did not send FLUSH'
-	like "$scratch/out" 'wb_err: 0 -> ' 'the error is traced to its reply'
-	like "$scratch/out" '^\[tick .* fuse-server .*WRITE unique' '... of a WRITE'
+# Lines of a bug, as its kernel's source has them: those that its patch changes, and the next
+hunks() { # bug
+	mkdir -p "$scratch/$1/fs/fuse"
+	for file in file.c dir.c; do
+		git -C build/patched/src show "patched:fs/fuse/$file" >"$scratch/$1/fs/fuse/$file"
+	done
+	cp -a "$scratch/$1" "$scratch/$1.bug"
+	(cd "$scratch/$1.bug" && patch -s -p1) <"$(echo kernel-patches/bugs/"$1"-*.patch)" >/dev/null
+	(cd "$scratch" && diff -U1 -r "$1" "$1.bug") | sed 's#^\([-+]*\) [^/ ]*/#\1 x/#' | tests/changed-lines
+}
+
+# R1: data that was cut off comes back. R2: close fails. R3: a hang. R4: a hole has old data.
+# R5: a file grows over old bytes. Each from its symptom
+for bug in r1 r2 r3 r4 r5; do
+	kernel_with $bug "$bug: from the symptom to the line" || continue
+	try tests/culprit $bug "$kernel"
+	tried 0 "$bug: $(sed -n '1s/^# [^:]*: //p' tests/culprits/$bug.gdb)"
+	sed -n 's/^culprit=\([^:]*\):\([0-9]*\) .*/\1 \2/p' "$scratch/out" | sort -u >"$scratch/found"
+	hunks $bug | sort -u >"$scratch/lines"
+	[ -s "$scratch/found" ] && [ -n "$(comm -12 "$scratch/found" "$scratch/lines")" ]
+	ok $? "... is traced to the line: $(comm -12 "$scratch/found" "$scratch/lines" | head -n 1)" || remark "$scratch/out"
 	no_traceback
-fi
+done
+# without the bug there is no symptom to start from
+kernel=$(realpath "build/$NAME/linux")
+try tests/culprit r5 "$kernel"
+unlike "$scratch/out" '^culprit=' 'a kernel without the bug: no symptom, no culprit'
+try tests/culprit r9
+tried 1 'a bug that has no script'
+like "$scratch/err" 'no tests/culprits/r9.gdb' '... says which there are'
 
 # truncate hangs. What has the task done, in order?
 if kernel_with m2 'a truncate that hangs'; then

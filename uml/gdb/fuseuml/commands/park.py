@@ -208,6 +208,8 @@ class _Wake(gdb.Breakpoint):
         if int(tasks.current()["pid"]) != self.pid or self.pid not in parked.by_pid:
             return False
         gone = parked.by_pid.pop(self.pid, None)
+        if parked.quiet:
+            return False
         write("\n%s (pid %d) goes on here after uml-park" % (gone.name if gone else "?", self.pid))
         when_stopped(lambda: self.is_valid() and self.delete())
         return True

@@ -14,6 +14,7 @@ class Parked:
 
 by_pid = {}
 listeners = []  # called when a task has been parked
+quiet = False  # one that goes on is no stop now: the guest runs again
 
 
 def _forget(_event=None):

@@ -15,7 +15,7 @@ from ..commands import pages as show_fuse_pages
 from ..commands.command import write
 from ..model import bdi, fuse, kernel, pages, tasks
 from ..model.kernel import Problem, has_function
-from . import session
+from . import session, tour_back
 
 
 class Stop:
@@ -386,7 +386,10 @@ def main():
     """For uml/gdb/tour: walk the part, end gdb with a status."""
     try:
         session.prepare()
-        walk(int(os.environ["FUSE_UML_PART"]))
+        if os.environ["FUSE_UML_PART"] == "4":
+            tour_back.walk(_pause)
+        else:
+            walk(int(os.environ["FUSE_UML_PART"]))
         status = 0
     except Ended:
         status = ENOUGH

@@ -46,6 +46,29 @@ def host_pids():
         return {pid}
 
 
+COUNTER = "__sanitizer_cov_trace_pc"
+_begins = {}
+
+
+def begins_block(pc):
+    """Is the next that happens here the counter's call: has this block not been counted yet?"""
+    if pc not in _begins:
+        target, loaded = None, {}
+        counter = int(gdb.parse_and_eval("(unsigned long)&" + COUNTER))
+        for one in gdb.selected_inferior().architecture().disassemble(pc, count=16):
+            words = one["asm"].split()
+            if words[0] == "movabs":
+                value, _, name = words[1].partition(",")
+                loaded[name] = int(value[1:], 16) if value.startswith("$") else None
+            elif words[0].startswith("call"):
+                target = loaded.get(words[1][1:]) if words[1].startswith("*") else int(words[1], 16)
+                break
+            elif words[0][0] == "j" or words[0].startswith("ret"):
+                break
+        _begins[pc] = target == counter
+    return _begins[pc]
+
+
 # What ticks_stop() was called with last. A stop at a tick leaves this in rdi and the address
 # of ticks_due() in rax, where a run that does not stop has something else; both are dead
 due_pc = None

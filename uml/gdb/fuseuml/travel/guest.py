@@ -188,7 +188,7 @@ def quietly():
     ours.make()
     users = Users()
     loud = notifications(False)
-    state.busy = True
+    state.busy = parked.quiet = True
     try:
         users.mute(True)
         users.enable(False)
@@ -203,7 +203,7 @@ def quietly():
         users.mute(False)
         if loud is not None:
             notifications(loud)
-        state.busy = False
+        state.busy = parked.quiet = False
 
 
 def due(tick):

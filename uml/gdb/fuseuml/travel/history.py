@@ -6,7 +6,7 @@ import gdb
 from ..commands.command import table_of_ticks, write
 from ..model import kernel, tasks
 from ..model.kernel import Problem
-from . import clock, guest
+from . import backwards, clock, guest
 from .commands import Travel, come, request_here
 from .guest import state
 
@@ -115,10 +115,9 @@ def place(behind=1):
     """The function that has just written, with its line, and who called it when it is not
     one of FUSE's. behind: bytes between what is meant and the pc."""
     frame = gdb.newest_frame()
-    sal = gdb.find_pc_line(frame.pc() - behind)
+    sal = outer_line(frame.pc() - behind)
     while frame.type() == gdb.INLINE_FRAME:
         frame = frame.older()
-        sal = frame.find_sal()
     parts = [_one(frame.name(), sal)]
     while frame is not None and "/fuse/" not in _file(sal):
         frame = frame.older()
@@ -130,6 +129,29 @@ def place(behind=1):
         if "/fuse/" in _file(sal):
             parts.append(_one(frame.name(), sal))
     return " < ".join(parts)
+
+
+class _Line:
+    def __init__(self, symtab, line):
+        self.symtab, self.line = symtab, line
+
+
+def outer_line(pc):
+    """File and line of an address, of an inlined function the line that it was called in."""
+    inner = block = gdb.block_for_pc(pc)
+    start = pc
+    while block is not None and (block.function is None or backwards._inlined(block)):
+        if block.function is not None:
+            start = block.start
+        block = block.superblock
+    sal = gdb.find_pc_line(pc)
+    if block is None or start == pc and inner == block:
+        return sal
+    symtab = block.function.symtab
+    if sal.symtab is not None and sal.symtab.filename == symtab.filename and start == pc:
+        return sal
+    before = [e for e in symtab.linetable() if block.start <= e.pc <= start and e.line]
+    return _Line(symtab, max(before, key=lambda e: e.pc).line) if before else sal
 
 
 def _file(sal):
@@ -304,7 +326,7 @@ class LastChange(History):
             raise Problem("%s did not change before here" % expression)
         last = life[-1]
         self.travel(lambda users, now: guest.run_to(last.position))
-        write("%s: %s -> %s" % (expression, watched.text(last.old), watched.text(last.new)))
+        write("%s: %s -> %s in %s" % (expression, watched.text(last.old), watched.text(last.new), last.where))
         come()
 
 

@@ -13,7 +13,9 @@ from .history import place
 
 class Event:
     def __init__(self, text, behind=0):
-        self.tick, self.task = clock.ticks(), tasks.who(tasks.current())
+        # the tick of the block that does it: of a function that has just begun, the next one
+        self.tick = clock.ticks() + (not behind and clock.begins_block(clock.register("rip")))
+        self.task = tasks.who(tasks.current())
         self.text, self.where = text, place(behind)
 
 
