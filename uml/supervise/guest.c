@@ -34,7 +34,7 @@ char **kernel_argv(const struct options *o)
 	const char *consoles[] = { "initrd=initrd",  "con0=null,fd:1",
 				   "con3=null,fd:5", "con1=null,fd:3",
 				   "con2=null,fd:4", NULL };
-	char **argv;
+	char **argv, *stop;
 	size_t n = 0, m = 0;
 
 	if (o->terminal || o->pty) {
@@ -45,10 +45,12 @@ char **kernel_argv(const struct options *o)
 	}
 	while (o->words[n])
 		n++;
-	argv = checked(calloc(n + 9, sizeof(*argv)));
+	argv = checked(calloc(n + 10, sizeof(*argv)));
 	argv[m++] = (char *)o->kernel;
 	for (n = 0; o->words[n]; n++)
 		argv[m++] = o->words[n];
+	if (o->whole)
+		return argv;
 	for (n = 0; consoles[n]; n++)
 		argv[m++] = (char *)consoles[n];
 	_Static_assert(GUEST_TRACE == 8 && GUEST_EDGES == 9, "as below");
@@ -56,6 +58,11 @@ char **kernel_argv(const struct options *o)
 		argv[m++] = "ticks.keep=8";
 	if (o->edges)
 		argv[m++] = "ticks.edges=9";
+	if (o->stop_at) {
+		if (asprintf(&stop, "ticks.stop=%lu", o->stop_at) < 0)
+			cannot("no memory left on the host");
+		argv[m++] = stop;
+	}
 	return argv;
 }
 

@@ -143,6 +143,12 @@ int write_initrd(const struct options *o, const char *to, const char *input,
 	int image = open(o->initrd, O_RDONLY | O_CLOEXEC), failed;
 	struct stat st;
 
+	if (o->whole) {
+		failed = a.fd < 0 || image < 0 || fstat(image, &st) ||
+			 copy(&a, image, st.st_size) || close(a.fd);
+		close(image);
+		return failed ? -1 : 0;
+	}
 	failed = a.fd < 0 || image < 0 || fstat(image, &st) ||
 		 copy(&a, image, st.st_size) || align(&a, 512) ||
 		 folder(&a, "job") || command(&a, o->command) ||

@@ -200,10 +200,11 @@ static bool may_end(pid_t pid)
 		return true;
 	console = path(k.place->folder, "console");
 	bad = badness_of(console);
+	why = bad ? NULL : stop_of(console);
 	free(console);
-	if (!bad)
+	if (!bad && !why)
 		return true;
-	if (asprintf(&why, "the kernel reported: %s", bad) < 0)
+	if (bad && asprintf(&why, "the kernel reported: %s", bad) < 0)
 		return true;
 	k.kept = true;
 	k.report = start_report(k.o, k.place->folder, pid, -1, why);

@@ -82,6 +82,9 @@ enum {
 	KEEP,
 	NO_CORE,
 	EDGES,
+	TICKS,
+	STOP_AT,
+	WHOLE,
 	WRAP,
 	DRY_RUN,
 	ATTACH,
@@ -117,6 +120,10 @@ static const struct argp_option known[] = {
 	  0 },
 	{ "no-core", NO_CORE, NULL, 0, "... without its memory", 0 },
 	{ "edges", EDGES, "FILE", 0, "Add what the kernel runs", 0 },
+	{ "ticks", TICKS, NULL, 0, "Print how many there were", 0 },
+	{ "stop-at", STOP_AT, "TICK", 0, "The kernel ends at this tick", 0 },
+	{ "whole", WHOLE, NULL, 0,
+	  "FILE and WORDs are those of a run: add nothing to them", 0 },
 	{ "wrap", WRAP, "COMMAND", 0,
 	  "Run the kernel under it, in the foreground", 0 },
 	{ "dry-run", DRY_RUN, NULL, 0, "Print what would be run", 0 },
@@ -244,6 +251,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case NO_CORE:
 		o->no_core = true;
+		break;
+	case WHOLE:
+		o->whole = true;
+		break;
+	case TICKS:
+		o->ticks = true;
+		break;
+	case STOP_AT:
+		o->stop_at = number(arg, &end);
+		if (end < arg || *end || errno || !o->stop_at)
+			cannot("--stop-at %s: not a tick, of which the first is 1",
+			       arg);
 		break;
 	case EDGES:
 		o->edges = arg;

@@ -48,7 +48,9 @@ struct options {
 	char **command;
 	unsigned long long memory; /* KiB */
 	unsigned long limit; /* seconds, 0: none */
-	bool console, terminal, pty, stdin_whole, dry_run;
+	unsigned long stop_at; /* a tick, 0: none */
+	bool console, terminal, pty, stdin_whole, dry_run, ticks,
+		whole; /* image and words are those of a run: nothing is added */
 	bool share_rw, host_root, no_core;
 };
 
@@ -140,6 +142,7 @@ struct outcome {
 int decide(const struct options *o, const char *folder,
 	   const struct outcome *end);
 char *badness_of(const char *console);
+char *stop_of(const char *console);
 
 /* report.c */
 pid_t start_report(const struct options *o, const char *folder, pid_t guest,

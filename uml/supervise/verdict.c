@@ -84,6 +84,21 @@ char *badness_of(const char *console)
 	return first_line(console, badness);
 }
 
+/* Where the kernel stopped, at the tick that it was told; NULL: it did not. */
+char *stop_of(const char *console)
+{
+	char *line = first_line(console, "\\] ticks: [0-9]+, stop: ");
+	char *stop = line ? strstr(line, ", stop: ") : NULL, *text;
+
+	if (!stop)
+		return NULL;
+	*stop = '\0';
+	if (asprintf(&text, "stopped at tick %s: %s", line + strlen("ticks: "),
+		     stop + strlen(", stop: ")) < 0)
+		return NULL;
+	return text;
+}
+
 static void keep_log(const char *from, int log)
 {
 	FILE *f = fopen(from, "re");
@@ -127,6 +142,28 @@ static void tell_kept(const struct options *o)
 		    o->keep_as);
 }
 
+/* How many ticks the command had; by --stop-at it was to end at one: the status. */
+static int tell_ticks(const struct options *o, const char *log)
+{
+	char *stop = o->stop_at ? stop_of(log) : NULL;
+	char *end = first_line(log, "\\] ticks: [0-9]+( at the panic)?$");
+
+	if (stop) {
+		say("%s", stop);
+		tell_kept(o);
+		return 0;
+	}
+	if (o->stop_at) {
+		say("--stop-at %lu: there is no such tick, the command's last one: %s",
+		    o->stop_at, end ? end : "not known");
+		return NOT_TRIED;
+	}
+	say("%s",
+	    end ? end :
+		  "no ticks: this kernel counts none, or the command never began");
+	return -1;
+}
+
 /* The run's exit status; says on stderr, and writes to log, what there is to say. */
 int decide(const struct options *o, const char *folder,
 	   const struct outcome *end)
@@ -158,6 +195,11 @@ int decide(const struct options *o, const char *folder,
 		show_log(log, n < 0 ? bad : why);
 		tell_kept(o);
 		return REPORTED;
+	}
+	if (o->ticks || o->stop_at) {
+		n = tell_ticks(o, log);
+		if (n >= 0)
+			return n;
 	}
 	if (sscanf(end->verdict, "exit %d", &n) == 1) {
 		if (n < PAST_LIMIT || n > REPORTED)

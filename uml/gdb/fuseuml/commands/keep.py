@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Keep a guest as it is now: a folder that can be sent, and opened elsewhere."""
+import contextlib
 import hashlib
 import html
 import os
@@ -153,6 +154,10 @@ def _fill(folder, core, known):
         if schedule:
             parts["schedule"] = schedule
             put("schedule.txt", schedule)
+    if kernel.has_symbol("ticks") and "time-travel=" in parts.get("kernel", ""):
+        # where in the run it is: make open AGAIN=1 goes there
+        parts["tick"] = "%d\n" % int(kernel.symbol("ticks"))
+        put("tick.txt", parts["tick"])
     put("hashes.txt", hashes)
     parts["hashes"] = hashes
     first = verdicts[0]
@@ -172,6 +177,11 @@ def _fill(folder, core, known):
             ),
         },
     )
+    if core and where and "tick" in parts:
+        # all that the run was told: its files, the command, what it read
+        image = os.path.join(folder, "image.zst")
+        with contextlib.suppress(FileNotFoundError):
+            subprocess.run(["zstd", "-q", "-3", os.path.join(where, "initrd"), "-o", image], check=True)
     if core and not is_core():
         raw = os.path.join(folder, "core")
         gdb.execute("gcore " + raw, to_string=True)

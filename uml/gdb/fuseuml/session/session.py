@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The session of `make gdb`: the guest starts when the user says so.
 
-uml/gdb/debug tells by the environment: FUSE_UML=start|attach, BREAK, GO, CMD.
+uml/gdb/debug tells by the environment: FUSE_UML=start|attach, BREAK, GO, CMD; uml/run --stop-at and
+uml/gdb/open: FUSE_UML_AT, a tick to begin at.
 """
 import os
 import signal
@@ -12,6 +13,7 @@ import gdb
 from ..commands.command import Command, write
 from ..model import kernel, tasks
 from ..model.kernel import Problem
+from ..travel import commands
 from ..travel import guest as travel
 
 GREETING = """\
@@ -195,6 +197,12 @@ def main():
     os.environ.pop("LINES", None)
     prepare()
     names = os.environ.get("BREAK", "").replace(",", " ").split()
+    if os.environ.get("FUSE_UML_AT"):
+        if on_terminal():
+            gdb.prompt_hook = lambda _: "(fuse-uml) "
+            write("FUSE writeback in gdb: fuse-help lists the commands, the reverse- ones among them")
+        commands.start_at(kernel.number(os.environ["FUSE_UML_AT"], "tick"))
+        return
     if os.environ.get("SCRIPT"):
         breakpoints(names)
         return

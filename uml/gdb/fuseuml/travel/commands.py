@@ -3,7 +3,7 @@
 import gdb
 
 from ..commands.command import Command, Tick, write
-from ..model import fuse, kernel, tasks
+from ..model import fuse, kernel, parked, tasks
 from ..model.kernel import Problem
 from . import backwards, clock, guest
 from .guest import state
@@ -183,6 +183,16 @@ class Goto(Travel):
         )
 
 
+def start_at(tick):
+    """The first thing in a session: to a tick. What the guest prints up to there is printed."""
+    guest.reproducible()
+    state.ended = True
+    gdb.execute("goto %d" % tick)
+    state.all_shown = False
+    guest.output.forget(0)
+    guest.pass_on()
+
+
 class _Tick:
     def __init__(self, tick):
         self.tick, self.time = tick, None
@@ -289,6 +299,8 @@ class ReverseContinue(Travel):
                     return hit
             return None
 
+        # where a parked task goes on is a stop
+        parked.quiet = False
         try:
             if not users.all:
                 hit = None

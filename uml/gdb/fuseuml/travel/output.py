@@ -90,9 +90,9 @@ class Output:
         for stream in self.streams:
             stream.shown = stream.size()
 
-    def forget(self):
+    def forget(self, shown=None):
         for stream in self.streams:
-            stream.shown = None
+            stream.shown = shown
 
     def pass_on(self):
         for stream in self.streams:
