@@ -56,7 +56,10 @@ def reproducible():
     if not kernel.has_symbol("ticks"):
         raise Problem("this kernel has no ticks: going back needs one that make linux built")
     if kernel.is_core():
-        raise Problem("a core is one moment: going back needs the run itself, make gdb CMD='...'")
+        raise Problem(
+            "a core is one moment: going back needs the run itself, make gdb CMD='...',"
+            " or make open AGAIN=1 where the guest was kept"
+        )
     if os.environ.get("FUSE_UML") not in ("start", "tour"):
         raise Problem(
             "this guest was started elsewhere, and what it was told since is not known:"
@@ -236,16 +239,20 @@ def alive():
     return gdb.selected_inferior().pid != 0
 
 
-# A guest that waits for nothing that could come is stopped by SIGINT, as Ctrl-C would
+# A guest that waits for nothing that could come is stopped by SIGINT, as Ctrl-C would. It may
+# sleep, or go from one of the kernel's own timers to the next: then no program runs for long
 WATCH = r"""
-pid=$1 last=
+pid=$1 last= idle=0
 while sleep %d && [ -d /proc/$pid ]; do
-	now=$(cut -d' ' -f 3,14,15 /proc/$pid/stat
-		for child in $(cat /proc/$pid/task/$pid/children); do cut -d' ' -f 3,14,15 /proc/$child/stat; done)
+	programs=$(for child in $(cat /proc/$pid/task/$pid/children); do cut -d' ' -f 3,14,15 /proc/$child/stat; done)
+	now=$(cut -d' ' -f 3,14,15 /proc/$pid/stat; echo "$programs")
 	case $now in
 	S*) ! [ "$now" = "$last" ] || { kill -INT $pid; exit; } ;;
 	esac
-	last=$now
+	idle=$((idle + 1))
+	[ "$programs" = "$before" ] || idle=0
+	[ $idle -lt 4 ] || { kill -INT $pid; exit; }
+	last=$now before=$programs
 done 2>/dev/null
 """ % PATIENCE
 
