@@ -11,6 +11,7 @@
 #include "gate/mount.h"
 #include "gate/socket.h"
 #include "gate/start.h"
+#include "gate/words.h"
 #include "gate/state.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ static const char usage[] =
 	"      --why FILE           if there is no mount, that one line goes there, too\n"
 	"      --socket             do not put the gate into the server's process, by LD_PRELOAD,\n"
 	"                           where that can be done; stand in front of it by a socket\n"
+	"      --only-pass          the same, with no rules and no log: what a socket costs\n"
 	"      --no-gate            nothing in front: the server has the real /dev/fuse\n"
 	"  -h, --help               this text\n"
 	"\n"
@@ -64,7 +66,7 @@ static struct gate_options options = {
 
 static const char *command, *output = "/run/server.log", *why;
 static char *rules; /* a line each */
-static bool no_gate, only_socket, mounted, lazy_end;
+static bool no_gate, only_socket, only_pass, mounted, lazy_end;
 static bool preloaded; /* the gate is in the server's process */
 static pid_t server; /* that process */
 static char mount_socket[108];
@@ -281,7 +283,7 @@ static const char *do_mount(const struct mount_order *order, int comm_fd,
 		fail("%s: %s", options.control, strerror(errno));
 	} else {
 		gate_start();
-		socket_start(server_end);
+		socket_start(server_end, only_pass);
 	}
 	return NULL;
 }
@@ -532,6 +534,7 @@ static void parse_options(int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "no-gate", no_argument, NULL, 'n' },
 		{ "socket", no_argument, NULL, 's' },
+		{ "only-pass", no_argument, NULL, 'p' },
 		{ "why", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
@@ -566,6 +569,9 @@ static void parse_options(int argc, char **argv)
 		case 'w':
 			why = optarg;
 			break;
+		case 'p':
+			only_pass = true;
+			/* fall through */
 		case 's':
 			only_socket = true;
 			break;

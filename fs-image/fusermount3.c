@@ -8,6 +8,7 @@
  * other. Where there is no gate it mounts itself, as the original does.
  */
 #define _GNU_SOURCE
+#include "gate/go.h"
 #include "gate/mount.h"
 
 #include <errno.h>
@@ -49,8 +50,8 @@ fail(const char *fmt, ...)
 	exit(1);
 }
 
-/* Is the gate's library in the process of the server, who calls us? */
-static bool in_maps(void)
+/* Is that mapped in the process of the server, who calls us? */
+static bool in_maps(const char *name)
 {
 	char path[64], line[4200];
 	bool found = false;
@@ -59,13 +60,13 @@ static bool in_maps(void)
 	snprintf(path, sizeof(path), "/proc/%d/maps", getppid());
 	f = fopen(path, "re");
 	while (f && !found && fgets(line, sizeof(line), f))
-		found = strstr(line, "/" GATE_LIBRARY);
+		found = strstr(line, name);
 	if (f)
 		fclose(f);
 	return found;
 }
 
-/* A program in Go reads past libc, also when it has libc. */
+/* A program in Go reads past libc, also when it has libc. See go.h. */
 static bool is_go(void)
 {
 	static const char mark[] = "\xff Go buildinf:";
@@ -248,7 +249,7 @@ int main(int argc, char **argv)
 	if (!path)
 		fail("mount point %s: %s", argv[optind], strerror(errno));
 	strcpy(order.mountpoint, path);
-	if (in_maps() && !is_go())
+	if (in_maps("/" GATE_LIBRARY) && (in_maps(GO_MARK) || !is_go()))
 		order.what = 'M';
 	if (ask_some_gate(&order, atoi(comm)))
 		return 0;

@@ -10,7 +10,7 @@ IMAGE_CFLAGS := -O2 -g -Wall -Wextra -Ifs-image/gate
 gate-client := $(patsubst %,fs-image/gate/%.c,client gate threads)
 gate-inside := fs-image/gate/inside.c
 gate-socket := $(patsubst %,fs-image/gate/%.c,socket received mount)
-gate-preload := fs-image/gate/preload.c
+gate-preload := $(patsubst %,fs-image/gate/%.c,preload go self mount)
 gate-core    := $(filter-out $(gate-client) $(gate-inside) $(gate-socket) $(gate-preload),$(wildcard fs-image/gate/*.c))
 
 init_SRC        := fs-image/init.c fs-image/hang.c

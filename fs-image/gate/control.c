@@ -333,7 +333,7 @@ static void print_thread(FILE *out, const struct request *rq)
 		fprintf(out, " (in the server's queue)");
 	} else if (thread) {
 		fprintf(out, " thread=%d", thread);
-	} else if (options->transport->thread) {
+	} else if (options->transport->moves) {
 		fprintf(out, " (thread unknown)");
 	} else {
 		fprintf(out, " (in no thread: the server answers later)");

@@ -3,7 +3,8 @@
  * The gate in the process of a server that knows nothing of it, by LD_PRELOAD: libc's
  * reading and writing of /dev/fuse goes through here. So nothing is between kernel and
  * server, each request stays in the thread that read it, and nobody waits for another
- * process. For servers that use libc: in C, C++, Rust. socket.c is for all others.
+ * process. For servers that use libc: in C, C++, Rust, and by go.c in Go. socket.c is for
+ * all others.
  *
  * A message that was kept can only be given to a thread that reads. That may sleep in the
  * kernel; what wakes it is a request: a STATFS by a thread of ours, which nobody sees.
@@ -14,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include "device.h"
+#include "go.h"
 #include "mount.h"
 #include "request.h"
 #include "start.h"
@@ -44,9 +46,6 @@
 		real_;                                   \
 	})
 
-/* The least a server reads at a time, by the protocol */
-#define MIN_READ 8192
-
 /* A message on its way to a thread that reads. */
 struct delivery {
 	struct delivery *next;
@@ -62,7 +61,7 @@ static pid_t waker_tid;
 static struct delivery *inbox, **inbox_tail = &inbox;
 
 static struct gate_options options;
-static bool is_device[1 << 12];
+bool is_device[DESCRIPTORS];
 static bool init_kept; /* nothing else comes before it, not even a wake-up */
 
 /* What this thread handles; 0: it has been answered */
@@ -140,7 +139,7 @@ static void preload_kill(void)
 	pause();
 }
 
-static const struct transport preload = {
+static struct transport preload = {
 	.deliver = preload_deliver,
 	.kill = preload_kill,
 	.server = getpid,
@@ -192,6 +191,7 @@ static void set_up(int device)
 			strerror(errno));
 		_exit(1);
 	}
+	preload.moves = go_hooked;
 	gate_start();
 	thread_start(waker, NULL);
 }
@@ -203,7 +203,7 @@ static bool device(int fd, size_t read_size)
 	static bool started;
 	struct stat st;
 
-	if (fd < 0 || fd >= (int)(sizeof(is_device) / sizeof(is_device[0])))
+	if (fd < 0 || fd >= DESCRIPTORS)
 		return false;
 	if (is_device[fd])
 		return true;
@@ -233,6 +233,10 @@ static void take(struct request *rq)
 {
 	current_unique = rq->op.unique;
 	current_seq = request_taken(rq);
+	request_detach(rq);
+	/* a goroutine goes on in another thread, perhaps */
+	if (go_hooked)
+		leave();
 }
 
 /* What was kept and is released; 0: nothing. */
@@ -292,7 +296,6 @@ static ssize_t next_message(int fd, char *buf, size_t size, bool *gone)
 		if (request_down(rq)) {
 			init_kept = false;
 			take(rq);
-			request_detach(rq);
 			return len;
 		}
 		if (init_kept) {
@@ -440,7 +443,7 @@ EXPORT ssize_t splice(int in, off64_t *off_in, int out, off64_t *off_out,
 
 EXPORT int close(int fd)
 {
-	if (fd >= 0 && fd < (int)(sizeof(is_device) / sizeof(is_device[0])))
+	if (fd >= 0 && fd < DESCRIPTORS)
 		is_device[fd] = false;
 	return REAL(close)(fd);
 }

@@ -43,13 +43,17 @@ static pid_t self(void)
 
 static void on_board(const struct request *rq)
 {
+	/* (who puts a request aside, and who only does not tell its thread) */
 	static const char *const names[] = { [PASSING] = "passing",
 					     [SERVER] = "server",
 					     [HELD] = "held",
 					     [DELAYED] = "delayed",
 					     [DROPPED] = "dropped" };
 
-	board_set(rq->slot, names[rq->place],
+	board_set(rq->slot,
+		  rq->place == SERVER && options->transport->moves ?
+			  "with" :
+			  names[rq->place],
 		  rq->thread ? rq->thread : rq->reader, rq->rule[rq->after],
 		  rq->place == DELAYED ? rq->due : 0);
 }
@@ -506,7 +510,7 @@ static struct request *with_server(uint64_t seq)
 
 uint64_t request_taken(struct request *rq)
 {
-	rq->thread = self();
+	rq->thread = options->transport->moves ? 0 : self();
 	on_board(rq);
 	return rq->seq;
 }

@@ -2,6 +2,7 @@
 /* See socket.h. */
 #define _GNU_SOURCE
 #include "socket.h"
+#include "device.h"
 #include "received.h"
 #include "request.h"
 #include "state.h"
@@ -22,6 +23,7 @@ static int device = -1, sock = -1;
 static void (*server_gone)(void);
 static void (*say_garbage)(const char *what);
 static pid_t server;
+static bool only_pass;
 
 /* Messages are sent in the order of their numbers */
 static pthread_mutex_t send_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -95,6 +97,11 @@ static void *down(void *unused)
 					errno == ENOENT))
 				continue;
 			break;
+		}
+		if (only_pass &&
+		    ((struct fuse_in_header *)buf)->opcode != FUSE_INIT) {
+			send(sock, buf, len, MSG_NOSIGNAL);
+			continue;
 		}
 		rq = request_new(device, buf, len);
 		if (!request_down(rq))
@@ -195,6 +202,7 @@ static void *up(void *unused)
 {
 	char *buf = malloc(BUFFER), text[100];
 	const struct fuse_out_header *out = (const void *)buf;
+	bool passing = false;
 	size_t have = 0;
 	ssize_t n;
 
@@ -219,11 +227,14 @@ static void *up(void *unused)
 			say_garbage(text);
 			have = 0;
 		} else if (have == out->len) {
-			if (out->unique)
+			if (only_pass && passing)
+				device_write(device, buf, have);
+			else if (out->unique)
 				request_up(device, buf, have);
 			else
 				pass_notification(buf, have);
 			have = 0;
+			passing = true;
 		}
 	}
 	server_gone();
@@ -255,11 +266,13 @@ const struct transport socket_transport = {
 	.kill = socket_kill,
 	.thread = thread_of,
 	.server = socket_server,
+	.moves = true,
 	.must_not_wait = true,
 };
 
-void socket_start(int server_end)
+void socket_start(int server_end, bool pass)
 {
+	only_pass = pass;
 	close(server_end);
 	thread_start(down, NULL);
 	thread_start(up, NULL);

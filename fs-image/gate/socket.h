@@ -24,8 +24,11 @@ extern const struct transport socket_transport;
  */
 int socket_init(int device, const char *name, void (*gone)(void),
 		void (*garbage)(const char *what));
-/* The threads; the server's end is closed here. */
-void socket_start(int server_end);
+/*
+ * The threads; the server's end is closed here. @only_pass: after INIT messages are passed on,
+ * and nothing else is done: what any gate behind a socket costs, to be measured.
+ */
+void socket_start(int server_end, bool only_pass);
 /* Of the process that wrote last, 0: none has. */
 pid_t socket_server(void);
 

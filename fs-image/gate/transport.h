@@ -6,7 +6,7 @@
  *	inside.c	in the process of a libfuse server: the thread that asks libfuse for
  *			the next message runs the request through the gate, and handles it
  *	preload.c	in the process of any other server that uses libc, by LD_PRELOAD: the
- *			thread that reads /dev/fuse does
+ *			thread that reads /dev/fuse does. go.c: in Go, too
  *	socket.c	in front of any server, which has one end of a socket pair for its
  *			/dev/fuse
  */
@@ -38,6 +38,9 @@ struct transport {
 	pid_t (*thread)(uint64_t nr);
 
 	pid_t (*server)(void); /* its process; 0: not known yet */
+
+	/* The thread that has a request is not known when it is delivered, or changes. */
+	bool moves;
 
 	/* Threads of the transport must not wait: what may, gets a thread of its own. */
 	bool must_not_wait;

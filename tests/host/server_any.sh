@@ -44,6 +44,16 @@ for program in plain-server plain-server-static; do
 	done
 done
 
+# One that mounts by itself, without libfuse and fusermount3
+server '/tests/plain-server self:/srv/fuse {} -f' "$hang"
+tried 0 'one that mounts by itself'
+like "$scratch/out" '^held +WRITE .* file=b ' '... has the gate in front of it'
+server '/tests/plain-server self:/srv/fuse {} -f' 'umount /mnt/fuse; gate ping; echo gate $?; grep -c /mnt/fuse /proc/mounts'
+like "$scratch/out" '^gate 3$' '... which ends with the mount'
+server '/tests/plain-server self:/srv/fuse /tmp -f # {}' true
+tried 125 '... elsewhere'
+like "$scratch/err" '^uml/run: init: the server mounts /tmp, not /mnt/fuse' '... says so'
+
 # Where a request is that no rule keeps: the server itself is stuck, in a file system below
 # it that does not answer. It has one thread, so what comes next is in its queue.
 for program in plain-server plain-server-static; do

@@ -6,15 +6,18 @@
  *
  *	plain-server SOURCE MOUNTPOINT [libfuse's options: -f -s -o clone_fd -o splice...]
  *
- * With "garbage" for SOURCE it answers so; with "protocol" as FUSE 6.
+ * With "garbage" for SOURCE it answers so; with "protocol" as FUSE 6. With "self:" before
+ * it the program mounts by itself, not by libfuse.
  */
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 /* Not libfuse: what it would never do */
@@ -37,6 +40,22 @@ static int answer_wrongly(struct fuse_session *session, bool garbage)
 	return 1;
 }
 
+/* To be handed to libfuse as its mount point; or NULL */
+static char *mount_self(const char *mountpoint)
+{
+	int fd = open("/dev/fuse", O_RDWR);
+	static char data[100], name[32];
+
+	snprintf(data, sizeof(data),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+	if (fd < 0 || mount("self", mountpoint, "fuse", 0, data)) {
+		perror(mountpoint);
+		return NULL;
+	}
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	return name;
+}
+
 int main(int argc, char **argv)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc - 1, argv + 1);
@@ -54,6 +73,12 @@ int main(int argc, char **argv)
 	argv[1] = argv[0];
 	if (fuse_parse_cmdline(&args, &opts) || !opts.mountpoint)
 		return 2;
+	if (!strncmp(server.source, "self:", 5)) {
+		server.source += 5;
+		opts.mountpoint = mount_self(opts.mountpoint);
+		if (!opts.mountpoint)
+			return 1;
+	}
 	session = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), NULL);
 	if (!session)
 		return 1;
