@@ -37,4 +37,22 @@ boot
 fuse-requests
 END
 like "$scratch/out" "^[0-9]+ +${unique:-none} +WRITE" "the kernel's gdb shows the same request under the same unique ($unique)"
+
+# Somebody else's server, by its own symbols
+make -s build/bin/plain-server >"$scratch/make" 2>&1 || {
+	cat "$scratch/make"
+	exit 1
+}
+export SERVER='A=1 /tests/plain-server /srv/fuse {} -f' RUN='--add build/bin/plain-server'
+debug_server fs_write 'echo hi >/mnt/fuse/x'
+tried 0 'a server of the user, with the gate in its process'
+like "$scratch/out" '^#0 +fs_write \(.*data=0x[0-9a-f]+ "hi\\n", size=3, off=0' '... backtrace with arguments'
+like "$scratch/out" '^unique [0-9]+ opcode 16 nodeid [0-9]+$' '... the request, by unique, as the gate has it'
+try env BREAK=fuse_dev_do_write CMD='echo hi >/mnt/fuse/x' MEM=$mem uml/gdb/debug "$kernel" "$image"
+tried 0 '... and the kernel, with this server'
+like "$scratch/out" 'fuse_dev_do_write' '... stops'
+export SERVER='/tests/no-such-server {}' RUN=
+debug_server fs_write true
+tried 2 'a server that is not there'
+like "$scratch/err" 'no server with symbols at .*no-such-server' '... is named'
 done_testing

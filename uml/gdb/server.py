@@ -19,6 +19,21 @@ def handled(frame):
     return None
 
 
+def given():
+    """The request that the gate, in the process of somebody else's server, has given to this
+    thread, by the gate's own list; or None."""
+    try:
+        head = gdb.parse_and_eval("&requests")
+        rq = head["next"]
+        while rq != head:
+            if int(rq["thread"]) == gdb.selected_thread().ptid[1] and str(rq["place"]) == "SERVER":
+                return rq["op"]
+            rq = rq["next"]
+    except gdb.error:
+        pass
+    return None
+
+
 class AttachServer(gdb.Command):
     """Connect to the gdbserver in the guest.
     Usage: attach-server TERMINAL"""
@@ -106,6 +121,8 @@ class Unique(gdb.Command):
         except gdb.error as e:
             raise gdb.GdbError("unique: %s" % e)
         if op is None:
+            op = given()
+        if op is None:
             raise gdb.GdbError("unique: this thread handles no request")
         gdb.write(
             "unique %d opcode %d nodeid %d\n"
@@ -125,7 +142,12 @@ class BreakUnique(gdb.Command):
             raise gdb.GdbError(
                 "break-unique: '%s' is no unique: see fuse-requests in the kernel's gdb" % arg
             )
-        gdb.execute("break handle_buf if message->unique == %s" % arg)
+        try:
+            gdb.decode_line("handle_buf")
+            gdb.execute("break handle_buf if message->unique == %s" % arg)
+        except gdb.error:
+            # somebody else's server: where the gate in its process hands the request to it
+            gdb.execute("break request_taken if rq->op.unique == %s" % arg)
 
 
 AttachServer()
