@@ -113,7 +113,7 @@ awk '$3 == "WRITE" { print $2 }' "$scratch/section" | sort >"$scratch/shown"
 is "$(cat "$scratch/shown")" "$(cat "$scratch/uniques")" 'fuse-requests: the WRITEs that the server holds, by unique'
 [ -s "$scratch/shown" ]
 ok $? '... some'
-like "$scratch/section" 'WRITE +[0-9]+ +offset 20480 size 4096 .*sent .*nobody: page writeback' '... offset, size, state, nobody waits'
+like "$scratch/section" 'WRITE +[0-9]+ +offset 20480 size 4096 .*sent, held by the gate, rule 1 .*nobody: page writeback' '... offset, size, state, nobody waits'
 unlike "$scratch/section" 'pending' '... all are sent'
 
 # inode, pages

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2016 # the guest's shell and gdb expand these
 set -u
 . tests/host/gdb-lib
-unset CMD KEEP CORE CURE STACKS FIRST
+unset CMD KEEP CORE CURE STACKS FIRST SERVER
 [ "$VARIANT" != before ] || {
 	echo '1..0 # SKIP no page writeback in this kernel'
 	exit 0
@@ -103,6 +103,22 @@ verdict frozen '^Frozen: fuse-server \(pid [0-9]+\) is frozen.* stat \(pid [0-9]
 
 why 'kill -STOP $(pidof fuse-server); stat /mnt/fuse/a'
 verdict stopped '^Stopped: fuse-server \(pid [0-9]+\) is stopped by a signal' 'a stopped server'
+
+# A server that is no part of the gate's process: its threads are found by their end of the socket
+make -s build/bin/plain-server-static >"$scratch/make" 2>&1 || {
+	cat "$scratch/make"
+	exit 1
+}
+export SERVER='/tests/plain-server-static /srv/fuse {} -f -s'
+why 'kill -STOP $(pidof plain-server-static); stat /mnt/fuse/a' '--add build/bin/plain-server-static'
+verdict stopped "^Stopped: plain-server-st \(pid [0-9]+\) is stopped by a signal" "a stopped server behind the gate's socket"
+like "$scratch/out" "is with +the server of connection [0-9]+, behind the gate's socket, plain-server-st" '... which is said to be there'
+why 'mkdir /srv/real /srv/fuse/low; fuse-server --control /run/lower.sock --source /srv/real --gate "hold lookup" /srv/fuse/low
+	stat /mnt/fuse/low/x' '--add build/bin/plain-server-static'
+verdict withheld '^The server withholds a reply: LOOKUP unique [0-9]+ nodeid 1 is held by the gate, by its rule 1. plain-server-st .*stat ' \
+	'... that is stuck in a file system below'
+like "$scratch/out" 'has a thread that is blocked, plain-server-st' '... by way of its thread'
+unset SERVER
 
 # Bugs put into the running kernel: a call that is left out
 left_out() { # function, condition on its first argument and its caller

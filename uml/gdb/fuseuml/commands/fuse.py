@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """FUSE connections, requests and inodes, shown."""
-from ..model import fuse, kernel, pages, tasks
+from ..model import fuse, gate, kernel, pages, tasks, waitfor
 from ..model.kernel import Problem, entries, has_member
 from .command import Command, table, write
 
@@ -59,8 +59,9 @@ class FuseRequests(Command):
     """List requests that are not answered: where each one is, and who waits for it.
     Usage: fuse-requests [CONN]
 
-    State: pending = no server thread has read it yet; sent = the server has it; set aside
-    = a background request over max_background; + interrupted = its task got a signal.
+    State: pending = no server thread has read it yet; sent = it has been read, and where it
+    is then, as far as the gate tells; set aside = a background request over max_background;
+    + interrupted = its task got a signal.
     AGE is in seconds of the guest's clock: exact from 6.14, before that the time that its
     task has slept, and nothing for requests which no task waits for. NEWER counts the
     requests that were made after it."""
@@ -72,11 +73,16 @@ class FuseRequests(Command):
             self.usage()
         chosen = [fuse.find_conn(args[0])] if args else list(fuse.connections())
         rows = []
+        boards, graph = gate.requests(), waitfor.Graph()
         for fc in chosen:
             newest = fuse.newest_unique(fc)
+            servers = {int(t["tgid"]) for t in graph.openers(fc)}
+            kept = {unique: one for (pid, unique), one in boards.items() if pid in servers}
             for r in sorted(fuse.requests(fc), key=lambda r: r.unique or 1 << 63):
                 age = r.age()
                 state = r.state + ("+interrupted" if "INTERRUPTED" in r.flag_names() else "")
+                if r.state == "sent" and r.unique in kept:
+                    state += ", %s" % kept[r.unique]
                 rows.append(
                     (
                         fuse.conn_id(fc),

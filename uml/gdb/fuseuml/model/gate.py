@@ -15,12 +15,19 @@ SLOT = struct.Struct("<Q8sIIQ")
 
 
 class Kept:
-    """state: held, delayed, dropped, or with the server ("server") or on its way
-    ("passing"); rule: the number of the gate's rule, 0 for none; thread: the pid of the
-    server's thread that has it, 0 for none."""
+    """state: held, delayed, dropped, with the server ("server"; "with": in which of its
+    threads is not known) or on its way ("passing"); rule: the number of the gate's rule, 0
+    for none; thread: the pid of the server's thread that has it, 0 for none."""
 
     def __init__(self, state, rule, thread, due):
         self.state, self.rule, self.thread, self.due = state, rule, thread, due
+
+    def __str__(self):
+        if self.state in ("held", "delayed", "dropped"):
+            return "%s by the gate%s" % (self.state, ", rule %d" % self.rule if self.rule else "")
+        if self.thread:
+            return "in thread %d" % self.thread
+        return {"with": "with the server", "server": "put aside by the server"}.get(self.state, "in the gate")
 
 
 def boards():

@@ -96,6 +96,9 @@ OUTSIDE = {
     "unix_wait_for_peer", "__skb_wait_for_more_packets", "inet_csk_accept", "unix_stream_read_generic",
     "unix_stream_data_wait", "inotify_read", "signalfd_read", "eventfd_read", "__do_sys_pause",
 }  # fmt: skip
+# How a server behind the gate's socket waits for its next request
+RECEIVING = {"__unix_dgram_recvmsg", "unix_dgram_recvmsg", "unix_seqpacket_recvmsg"}
+SOCK_SEQPACKET = 5
 # Functions that hold the lock of a page while they wait for something else, and its variable
 FOLIO_HOLDERS = {
     "invalidate_inode_pages2_range": ("folio",),
@@ -297,7 +300,7 @@ class Graph:
         servers = {int(t["tgid"]) for t in self.openers(request.fc)}
         kept = next((self.kept[pid, request.unique] for pid in servers if (pid, request.unique) in self.kept), None)
         by_rule = ", by its rule %d" % kept.rule if kept and kept.rule else ""
-        if kept is None:
+        if kept is None or kept.state == "with":
             self.link(node, self.server(request.fc), "is with")
         elif kept.state == "held":
             self.link(node, self.leaf("withheld", "the gate" + by_rule), "is held by")
@@ -353,9 +356,12 @@ class Graph:
         known = self.nodes.get(("server", number))
         if known:
             return known
-        openers = self.openers(fc)
+        behind = self.behind(fc)
+        openers = behind or self.openers(fc)
         names = {int(t["tgid"]): tasks.name(t) for t in reversed(openers)}
         text = "the server of connection %d" % number
+        if behind:
+            text += ", behind the gate's socket"
         text += "".join(", %s (pid %d)" % (name, pid) for pid, name in sorted(names.items()))
         node = self.node("server", number, text, "any")
         return self.later(node, lambda node: self._serves(node, fc, number, openers))
@@ -365,6 +371,7 @@ class Graph:
             self.link(node, self.leaf("nobody", "nobody: no task has its device open"), "that is")
             return
         idle = {int(t.address) for t in fuse.servers(fc)}
+        idle |= {int(t.address) for t in self.behind(fc) if RECEIVING & set(self._names(t))}
         readers = [
             task for task in openers
             if int(task.address) in idle or any(n.startswith("fuse_dev_") for n in self._names(task))
@@ -416,6 +423,51 @@ class Graph:
     def openers(self, fc):
         """The tasks that have a connection's device open."""
         return (self._try(self._openers) or {}).get(int(fc.address), [])
+
+    def behind(self, fc):
+        """The tasks that have the other end of the gate's socket, where that is a server's."""
+        return (self._try(self._behind) or {}).get(int(fc.address), [])
+
+    @functools.lru_cache(None)
+    def _behind(self):
+        holders = self._socket_ends()
+        found = {}
+        for fc, tasks_ in self._openers().items():
+            gates = {int(t["tgid"]) for t in tasks_}
+            for sock, (peer, group) in holders.items():
+                if peer in holders and gates & {int(t["tgid"]) for t in group}:
+                    ends = [t for t in holders[peer][1] if int(t["tgid"]) not in gates]
+                    found.setdefault(fc, []).extend(t for t in ends if t not in found.get(fc, []))
+        return found
+
+    def _socket_ends(self):
+        """{struct sock: (its peer, [tasks that have it open])} of the socket pairs that keep
+        messages apart, as the gate's does."""
+        operations = int(symbol("socket_file_ops").address)
+        op, private = offset_of("struct file", "f_op"), offset_of("struct file", "private_data")
+        tables, found = {}, {}
+        for task in self.all_tasks:
+            files = _pointer(task["files"])
+            if not files or tasks.is_kernel_thread(task):
+                continue
+            if files not in tables:
+                tables[files] = set()
+                fdt = at(files, "struct files_struct")["fdt"].dereference()
+                for file in kernel.words(int(fdt["fd"]), min(int(fdt["max_fds"]), 65536)):
+                    if not file or kernel.word(file + op) != operations:
+                        continue
+                    socket = at(kernel.word(file + private), "struct socket")
+                    if int(socket["type"]) != SOCK_SEQPACKET:
+                        continue
+                    sock = int(socket["sk"])
+                    unix = at(sock, "struct unix_sock")
+                    # (SO_PASSCRED has given one of them a name, but no path)
+                    named = int(unix["addr"]) and int(unix["addr"]["name"][0]["sun_path"][0])
+                    if int(unix["peer"]) and not named:
+                        tables[files].add((sock, int(unix["peer"])))
+            for sock, peer in tables[files]:
+                found.setdefault(sock, (peer, []))[1].append(task)
+        return found
 
     @functools.lru_cache(None)
     def _openers(self):
@@ -752,6 +804,16 @@ class Graph:
         for request in self.requests.values():
             if address in _request_folios(request):
                 self.link(node, self.request(request), "kept up by")
+        # (where there are no temporary pages, or on their behalf)
+        mapping = int(at(address, "struct folio")["mapping"])
+        if flag == "writeback" and mapping and not mapping & 3:
+            inode = at(mapping, "struct address_space")["host"].dereference()
+            if fuse.is_fuse_inode(inode):
+                fi = kernel.container(inode.address, "struct fuse_inode", "inode")
+                index = int(at(address, "struct folio")["index"])
+                for write in fuse.writepages(fi) or []:
+                    if write.first <= index <= write.last:
+                        self.link(node, self.page_write(fi, write), "kept up by")
         if node.edges:
             return
         if flag == "writeback" and not moved.makes_copies():
@@ -796,7 +858,11 @@ class Graph:
             for entry in fuse.wait_entries(head):
                 wait = kernel.container(entry.address, "struct wait_bit_queue_entry", "wq_entry")
                 where, bit = int(wait["key"]["flags"]), int(wait["key"]["bit_nr"])
-                fi = next((f for a, f in inodes.items() if a <= where < a + 8), None)
+                found = next(((a, f) for a, f in inodes.items() if a <= where < a + 8), None)
+                fi = found and found[1]
+                if found and bit == -1:
+                    # wait_var_event() style: the address stands for the bit (since 6.12)
+                    bit = where - found[0]
                 if fi is None:
                     node = self.node("bit", (where, bit), "bit %d of the word at %#x" % (bit, where))
                     if not node.edges:

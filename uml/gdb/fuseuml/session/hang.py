@@ -82,7 +82,7 @@ def cures(graph, verdicts):
         )
     server = {}
     for fc in fuse.connections():
-        for task in graph.openers(fc):
+        for task in graph.openers(fc) + graph.behind(fc):
             server[int(task["tgid"])] = tasks.name(task)
     for pid, name in server.items():
         out.append(("kill -9 %s (pid %d)" % (name, pid), "kill -9 %d" % pid))
