@@ -30,10 +30,17 @@ void board_init(const char *control)
 			board->slots = BOARD_SLOTS;
 			board->pid = getpid();
 			board->size = sizeof(board->slot[0]);
+			board->locks = BOARD_LOCKS;
+			board->lock_size = sizeof(board->lock[0]);
 			memcpy(board->magic, "GATE 1", 6);
 		}
 	}
 	close(fd);
+}
+
+struct board *board_get(void)
+{
+	return board;
 }
 
 int board_take(uint64_t unique)

@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-bool go_hooked;
+bool go_hooked, is_device[DESCRIPTORS];
 
 /*
  * Syscall6 since Go 1.19: its arguments are in Go's registers (number rax; rbx, rcx, rdi,

@@ -61,7 +61,6 @@ static pid_t waker_tid;
 static struct delivery *inbox, **inbox_tail = &inbox;
 
 static struct gate_options options;
-bool is_device[DESCRIPTORS];
 static bool init_kept; /* nothing else comes before it, not even a wake-up */
 
 /* What this thread handles; 0: it has been answered */

@@ -4,6 +4,7 @@
 #include "board.h"
 #include "request.h"
 #include "device.h"
+#include "locks.h"
 #include "log.h"
 #include "misbehave.h"
 #include "names.h"
@@ -583,6 +584,11 @@ static int finish(struct request *rq)
 			       rq->reply_len - sizeof(*out) :
 			       sizeof(init_out));
 		init_error = -out->error;
+	}
+	if (!out->error) {
+		pthread_mutex_lock(&state_lock);
+		locks_note(&rq->op, rq->buf, rq->len);
+		pthread_mutex_unlock(&state_lock);
 	}
 	err = send_reply(rq, rq->reply, rq->reply_len);
 	request_free(rq);

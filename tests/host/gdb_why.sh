@@ -67,6 +67,12 @@ why 'echo hello >/srv/fuse/b; gate notify inval_inode read; cat /mnt/fuse/b'
 verdict server '^Deadlock through the server: fuse-server .* lock of page 0 of nodeid 2 \(/b\), kept up by READ' 'a notification from inside a handler'
 like "$scratch/out" '\[invalidate_inode_pages2_range\(\) mm/truncate.c' '... which waits there'
 
+for kind in posix flock; do
+	why "why_user $kind /mnt/fuse/1 /mnt/fuse/2 & why_user $kind /mnt/fuse/2 /mnt/fuse/1 & wait"
+	verdict server "^Deadlock through the server: why_user .* waits for the reply to SETLKW .*, which asks for the (POSIX lock|flock) of nodeid [0-9]+ \\(/2\\).*, held by why_user .* again\.\$" \
+		"two tasks and two locks at the server, by $kind"
+done
+
 for ring in "'1 2' '2 1'" "'1 2' '2 3' '3 1'"; do
 	why "for n in $ring; do set -- \$n; why_user flock /tmp/\$1 /tmp/\$2 & done; wait"
 	n=$(echo "$ring" | wc -w)
@@ -157,6 +163,41 @@ verdict self '^Deadlock in the kernel, a task waits for itself: act \(pid ([0-9]
 left_out __wake_up 'caller.startswith("fuse_writepage") and any(argument == int(fi["page_waitq"].address) for fc in fuse.connections() for fi in fuse.inodes(fc) if fuse.is_regular(fi))'
 why 'gate delay 1 write; act /mnt/fuse/f open:4 store:0 fsync'
 verdict lost '^A wakeup was lost: act \(pid [0-9]+\) waits for .*nobody will wake it: all WRITEs of nodeid 2 \(/f\) have ended' 'a wakeup that is lost'
+unset FIRST
+
+# A wrong edge, put in on purpose: each kind leads to somebody who has nothing to do with it. If
+# the verdict were the same, nothing above would have shown that this kind is right.
+wrong() { # the edge's words, the class that is right, command
+	[ -n "${keep_first-}" ] || : >"$scratch/first"
+	cat >>"$scratch/first" <<-EOF
+		python
+		from fuseuml.model import waitfor
+		link = waitfor.Graph.link
+		def wrong(self, node, target, how, where=""):
+		    if how == "$1":
+		        target = self.leaf("idle", "a task that has nothing to do with it", False)
+		    link(self, node, target, how, where)
+		waitfor.Graph.link = wrong
+		end
+	EOF
+	export FIRST="$scratch/first"
+	why "$3"
+	like "$scratch/out" '^  class: ' "a wrong edge '$1': a verdict"
+	unlike "$scratch/out" "^  class: $2;" '... which is another'
+}
+hold='gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
+wrong 'that is, of' withheld "$hold"
+wrong 'which is' withheld "$hold"
+wrong 'is held by' withheld "$hold"
+wrong 'held by' kernel 'why_user flock /tmp/1 /tmp/2 & why_user flock /tmp/2 /tmp/1 & wait'
+wrong 'asks for' server 'why_user posix /mnt/fuse/1 /mnt/fuse/2 & why_user posix /mnt/fuse/2 /mnt/fuse/1 & wait'
+wrong "was read by the server's thread" server 'gate reenter stat a getattr; stat /mnt/fuse/a'
+wrong 'kept up by' server 'echo hello >/srv/fuse/b; gate notify inval_inode read; cat /mnt/fuse/b'
+wrong 'waits for the reply to' withheld 'gate hold getattr; stat /mnt/fuse'
+for edge in 'which is not sent before the end of' 'set, with the inode lock held, by'; do
+	left_out __fuse_release_nowrite 'caller == "fuse_do_setattr" and self.nth(2)'
+	keep_first=1 wrong "$edge" self 'act /mnt/fuse/f open:4 store:0-3 truncate:8192'
+done
 unset FIRST
 
 # What is no hang

@@ -21,9 +21,9 @@ in_order() { # name files...
 	try tsort "$scratch/edges"
 	tried 0 "$name: no circle of includes"
 }
-# What preload.c puts in the place of libc's is not what others call
+# What preload.c and self.c put in the place of libc's is not what others call
 # shellcheck disable=SC2016 # awk's
-names='$2 ~ /^[TDBRC]$/ && $3 !~ /^(read|readv|write|writev|close|splice|__read_chk)$/'
+names='$2 ~ /^[TDBRC]$/ && $3 !~ /^(read|readv|write|writev|close|splice|__read_chk|mount|umount2?)$/'
 calls() { # object files: who needs a symbol that another defines
 	for object; do
 		nm "$object" | awk -v o="${object##*/}" "$names"' { print "def", $3, o } $1 == "U" { print "use", $2, o }'

@@ -3,6 +3,7 @@
  * why_user: what the guest's shell cannot do to make a hang, for gdb_why.sh
  *
  *	why_user flock FILE OTHER	lock FILE, and a second later OTHER, by flock(2)
+ *	why_user posix FILE OTHER	the same by POSIX locks, of the first 10 bytes
  *	why_user keep PID		keep the /dev/fuse of process PID open for ever
  *
  * Status: 0; 1 it failed; 2 wrong usage.
@@ -22,6 +23,14 @@ static int lock(const char *path)
 	int fd = open(path, O_RDWR | O_CREAT, 0644);
 
 	return fd < 0 || flock(fd, LOCK_EX);
+}
+
+static int posix(const char *path)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_len = 10 };
+	int fd = open(path, O_RDWR | O_CREAT, 0644);
+
+	return fd < 0 || fcntl(fd, F_SETLKW, &fl);
 }
 
 static int keep(int pid)
@@ -55,6 +64,12 @@ int main(int argc, char **argv)
 			return 1;
 		sleep(1);
 		return lock(argv[3]);
+	}
+	if (argc == 4 && !strcmp(argv[1], "posix")) {
+		if (posix(argv[2]))
+			return 1;
+		sleep(1);
+		return posix(argv[3]);
 	}
 	if (argc == 3 && !strcmp(argv[1], "keep"))
 		return keep(atoi(argv[2]));

@@ -10,8 +10,9 @@ import gdb
 from . import kernel, moved, pages
 from .kernel import Problem, at, each, symbol, type_of
 
-HEADER = struct.Struct("<8sIII12x")
+HEADER = struct.Struct("<8sIIIIII")
 SLOT = struct.Struct("<Q8sIIQ")
+LOCK = struct.Struct("<QQQQIBB2x")
 
 
 class Kept:
@@ -66,7 +67,7 @@ def requests():
     found = {}
     try:
         for pid, data in boards().items():
-            _, slots, size, _ = HEADER.unpack_from(data)
+            _, slots, size = HEADER.unpack_from(data)[:3]
             for n in range(slots):
                 unique, place, thread, rule, due = SLOT.unpack_from(data, HEADER.size + n * size)
                 if unique:
@@ -74,4 +75,31 @@ def requests():
                     found[pid, unique] = Kept(state, rule, thread, due)
     except (gdb.error, gdb.MemoryError, Problem, struct.error):
         return {}  # another layout: nothing is known
+    return found
+
+
+class Lock:
+    """One that the server has given. pid: of the process that asked for it."""
+
+    def __init__(self, nodeid, owner, start, end, pid, kind, flock):
+        self.nodeid, self.owner, self.start, self.end = nodeid, owner, start, end
+        self.pid, self.writes, self.flock = pid, kind == ord("w"), bool(flock)
+
+
+def locks(pids):
+    """The Locks that servers (by their pids) have given; None where that is not known."""
+    found = []
+    try:
+        for pid, data in boards().items():
+            if pid not in pids:
+                continue
+            _, slots, size, _, count, lock_size, lost = HEADER.unpack_from(data)
+            if lost:
+                return None
+            for n in range(count):
+                values = LOCK.unpack_from(data, HEADER.size + slots * size + n * lock_size)
+                if values[5]:
+                    found.append(Lock(*values))
+    except (gdb.error, gdb.MemoryError, Problem, struct.error):
+        return None
     return found

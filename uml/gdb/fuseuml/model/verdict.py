@@ -156,7 +156,7 @@ def words(path, closes=None):
             break
         target = edge.target
         verb = edge.how.split()[0]
-        if node.kind == "task" or verb in ("is", "was", "waits", "will", "has"):
+        if node.kind == "task" or verb in ("is", "was", "waits", "will", "has", "asks"):
             joint = " " if n == 0 else ", which "
         else:
             joint = ", "

@@ -300,7 +300,10 @@ class Graph:
         servers = {int(t["tgid"]) for t in self.openers(request.fc)}
         kept = next((self.kept[pid, request.unique] for pid in servers if (pid, request.unique) in self.kept), None)
         by_rule = ", by its rule %d" % kept.rule if kept and kept.rule else ""
-        if kept is None or kept.state == "with":
+        lock = self._asked_lock(request, servers) if kept and kept.state in ("server", "with") else None
+        if lock is not None:
+            self.link(node, lock, "asks for")
+        elif kept is None or kept.state == "with":
             self.link(node, self.server(request.fc), "is with")
         elif kept.state == "held":
             self.link(node, self.leaf("withheld", "the gate" + by_rule), "is held by")
@@ -320,11 +323,41 @@ class Graph:
                 self.link(node, self.task(task), "was read by the server's thread")
         elif kept.state == "server":
             what = "unknown: the server has put it aside, no thread of it works on it"
-            if request.name in ("SETLKW", "SETLK"):
-                what = "unknown: who has that POSIX lock only the server knows"
             self.link(node, self.unknown(what), "is with")
         else:
             self.link(node, self.server(request.fc), "is with the gate of")
+
+    def _asked_lock(self, request, servers):
+        """What a SETLKW that the server keeps waits for: a lock that the gate has seen it give
+        to another. None: it knows of none."""
+        if request.name not in ("SETLKW", "SETLK"):
+            return None
+        asked = request.argument("struct fuse_lk_in")
+        given = gate.locks(servers)
+        if asked is None or given is None:
+            return None
+        owner, flock = int(asked["owner"]), bool(int(asked["lk_flags"]) & 1)
+        start, end, kind = (int(asked["lk"][n]) for n in ("start", "end", "type"))
+        against = [
+            l for l in given
+            if l.nodeid == request.nodeid and l.owner != owner and l.flock == flock
+            and l.start <= end and l.end >= start and (l.writes or kind == 1)
+        ]  # fmt: skip
+        if not against:
+            return None
+        where = next((fuse.describe(fi) for fi in fuse.inodes(request.fc) if int(fi["nodeid"]) == request.nodeid), None)
+        part = "" if flock or (start == 0 and end >= (1 << 63) - 1) else " on bytes %d-%d" % (start, end)
+        node = self.node(
+            "posix lock", (int(request.fc.address), request.nodeid, owner, start, end),
+            "the %s of %s%s" % ("flock" if flock else "POSIX lock", where or "nodeid %d" % request.nodeid, part),
+        )  # fmt: skip
+        for pid in sorted({l.pid for l in against}):
+            holder = [t for t in self.all_tasks if int(t["tgid"]) == pid]
+            for task in holder[:1]:
+                self.link(node, self.task(task), "held by")
+            if not holder:
+                self.link(node, self.leaf("nobody", "pid %d, which is gone" % pid), "held by")
+        return node
 
     def _halted(self, task):
         """Frozen or stopped: it will read nothing."""
