@@ -72,6 +72,10 @@ for kind in posix flock; do
 	verdict server "^Deadlock through the server: why_user .* waits for the reply to SETLKW .*, which asks for the (POSIX lock|flock) of nodeid [0-9]+ \\(/2\\).*, held by why_user .* again\.\$" \
 		"two tasks and two locks at the server, by $kind"
 done
+why 'why_user posix /mnt/fuse/1 /mnt/fuse/3; gate hold create; why_user posix /mnt/fuse/1 /mnt/fuse/2 & sleep 2
+	why_user posix /mnt/fuse/1 /mnt/fuse/3'
+verdict withheld '^The server withholds a reply: CREATE .*why_user \(pid [0-9]+\) and why_user \(pid [0-9]+\) wait' 'a lock whose holder hangs'
+unlike "$scratch/out" 'which is gone' '... and not the one who has had it, and is gone'
 
 for ring in "'1 2' '2 1'" "'1 2' '2 3' '3 1'"; do
 	why "for n in $ring; do set -- \$n; why_user flock /tmp/\$1 /tmp/\$2 & done; wait"
@@ -199,6 +203,38 @@ for edge in 'which is not sent before the end of' 'set, with the inode lock held
 	keep_first=1 wrong "$edge" self 'act /mnt/fuse/f open:4 store:0-3 truncate:8192'
 done
 unset FIRST
+
+# By hand: a guest that hangs in one terminal, a newer one that does not in another
+own_top
+guest() { # command
+	"$top/uml/run" --kernel "$kernel" --initrd "$image" --wall-clock --timeout 100 -- sh -c "$1" >/dev/null 2>&1 </dev/null &
+	started="${started-} $!"
+}
+# shellcheck disable=SC2086,SC2317 # pids; the trap of tests/host/lib calls it
+at_end() {
+	kill ${started-} 2>/dev/null
+	wait
+}
+# shellcheck disable=SC2317,SC2012 # await calls it; our own names
+running() {
+	[ "$(ls "$top"/build/run/*/guest/pid 2>/dev/null | wc -l)" -ge "$1" ]
+}
+# shellcheck disable=SC2317 # await calls it
+blocked() {
+	try "$top/uml/gdb/why" "$kernel" "$image"
+	grep -q 'is held by' "$scratch/out"
+}
+guest "$hold"
+await running 1
+sleep 1.1 # folders are told apart by their times
+guest 'sleep 1000'
+await running 2
+await blocked
+ok $? 'make why without CMD: of two guests the one that hangs'
+tried 0 '... looks at it'
+verdict withheld '^The server withholds a reply: WRITE .*act \(pid [0-9]+\) waits because of it' '... by hand'
+at_end
+unset started
 
 # What is no hang
 why 'sleep 300; echo slept'
