@@ -17,10 +17,10 @@ setarch -R true 2>/dev/null || {
 	exit 0
 }
 # where mainline has the same in another function, or one function less
-nowrite=file.c to_be_written='
+to_be_written='
 is to be written'
 lines=9
-[ "$VARIANT" != stock ] || nowrite=dir.c to_be_written='' lines=8
+[ "$VARIANT" != stock ] || to_be_written='' lines=8
 
 in_gdb '
 for n in 1 2; do

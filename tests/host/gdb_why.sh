@@ -25,8 +25,6 @@ verdict() { # class, what the sentence says, of what
 	no_traceback
 }
 export CURE=no
-nowrite=file.c
-[ "$VARIANT" != stock ] || nowrite=dir.c
 
 why 'gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
 tried 124 'a hang is status 124'
