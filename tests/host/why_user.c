@@ -4,6 +4,7 @@
  *
  *	why_user flock FILE OTHER	lock FILE, and a second later OTHER, by flock(2)
  *	why_user posix FILE OTHER	the same by POSIX locks, of the first 10 bytes
+ *	why_user closed FILE		lock FILE by a POSIX lock, close it, and do no more
  *	why_user keep PID		keep the /dev/fuse of process PID open for ever
  *
  * Status: 0; 1 it failed; 2 wrong usage.
@@ -70,6 +71,13 @@ int main(int argc, char **argv)
 			return 1;
 		sleep(1);
 		return posix(argv[3]);
+	}
+	if (argc == 3 && !strcmp(argv[1], "closed")) {
+		if (posix(argv[2]))
+			return 1;
+		close_range(3, ~0U, 0);
+		for (;;)
+			pause();
 	}
 	if (argc == 3 && !strcmp(argv[1], "keep"))
 		return keep(atoi(argv[2]));

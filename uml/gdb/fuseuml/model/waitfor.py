@@ -94,7 +94,7 @@ OUTSIDE = {
     "pipe_read", "anon_pipe_read", "pipe_write", "do_epoll_wait", "ep_poll", "do_poll", "do_sys_poll",
     "do_select", "futex_wait_queue", "sigsuspend", "do_sigtimedwait", "n_tty_read", "unix_accept",
     "unix_wait_for_peer", "__skb_wait_for_more_packets", "inet_csk_accept", "unix_stream_read_generic",
-    "unix_stream_data_wait", "inotify_read", "signalfd_read", "eventfd_read", "__do_sys_pause",
+    "unix_stream_data_wait", "inotify_read", "signalfd_read", "eventfd_read", "__do_sys_pause", "sys_pause",
 }  # fmt: skip
 # How a server behind the gate's socket waits for its next request
 RECEIVING = {"__unix_dgram_recvmsg", "unix_dgram_recvmsg", "unix_seqpacket_recvmsg"}
