@@ -21,6 +21,7 @@ enum event {
 	EV_NR
 };
 
+/* uml/gdb/fuseuml/model/gate.py knows this, too */
 struct entry {
 	uint64_t seq;
 	double time;
@@ -34,7 +35,8 @@ struct entry {
 	char note[40];
 };
 
-void log_init(unsigned int entries);
+/* @control: as for the board, a debugger reads the log in the file with ".log" added. */
+void log_init(unsigned int entries, const char *control);
 
 /* @op may be NULL. Returns the entry's sequence number. */
 uint64_t log_event(enum event ev, const struct op *op, int error, long len,

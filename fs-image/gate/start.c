@@ -24,7 +24,7 @@ const char *gate_first_rule(const char *text)
 int gate_init(const struct gate_options *o)
 {
 	options = o;
-	log_init(o->log_entries);
+	log_init(o->log_entries, o->control);
 	board_init(o->control);
 	return control_init(o);
 }

@@ -27,6 +27,8 @@ for file in verdict.txt graph.dot report.html console.txt requests.txt command.t
 done
 is "${missing:-none}" none 'verdict, graph, page, console, requests, command, hashes, core, stacks: what is missing'
 like "$kept/command.txt" '^gate hold write; act' 'the command is there'
+like "$kept/log.txt" '^ +[0-9.]+ held +WRITE +unique=[0-9]+ node=2 off=0 size=4096 writepage' '... and the log of requests, up to the last'
+like "$kept/log.txt" '^ +[0-9.]+ < +LOOKUP .*name=a .*error=ENOENT' '... with names and errors'
 command -v dot >/dev/null && {
 	like "$kept/report.html" '<svg' '... and the picture, in the page'
 	unlike "$kept/report.html" 'src="|href="http' '... which needs nothing else'

@@ -9,7 +9,7 @@ import subprocess
 
 import gdb
 
-from ..model import kernel, verdict
+from ..model import gate, kernel, verdict
 from ..model.kernel import Problem, is_core
 from . import why
 from .command import Command, write
@@ -30,7 +30,7 @@ h1 { font-size: 1.25em } svg { max-width: 100%%; height: auto }
 
 
 class FuseKeep(Command):
-    """Keep this guest in a folder: verdict, graph, stacks, requests, console, core.
+    """Keep this guest in a folder: verdict, graph, stacks, requests, the gate's log, console, core.
     Usage: fuse-keep [-nocore] [-quiet] DIR
 
     DIR must not be there yet. report.html has it all on one page, the graph as a picture
@@ -137,6 +137,11 @@ def _fill(folder, core, known):
         except gdb.error as e:
             parts[name] = "(%s)\n" % e
         put(name + ".txt", parts[name])
+    try:
+        parts["log"] = "".join(line + "\n" for line in gate.log()) or "(no gate)\n"
+    except (gdb.error, gdb.MemoryError, Problem, ValueError) as e:
+        parts["log"] = "(%s)\n" % kernel.explain(e)
+    put("log.txt", parts["log"])
     parts["command"] = os.environ.get("FUSE_UML_COMMAND", "(not told)") + "\n"
     put("command.txt", parts["command"])
     if guest_words():

@@ -3,6 +3,7 @@
 
 The gate keeps a board (fs-image/gate/board.h) in a file that it has mapped. The kernel has
 the file's pages, so the board can be read in a core, too."""
+import errno
 import struct
 
 import gdb
@@ -13,6 +14,8 @@ from .kernel import Problem, at, each, symbol, type_of
 HEADER = struct.Struct("<8sIIIIII")
 SLOT = struct.Struct("<Q8sIIQ")
 LOCK = struct.Struct("<QQQQIBB2x")
+ENTRY = struct.Struct("<QdI4x IIQQQqQI4xQQQBB6x 40s i4x q BB 40s 6x")
+EVENTS = (">", "held", "released", "<", "notified", "interrupt", "!")
 
 
 class Kept:
@@ -34,6 +37,14 @@ class Kept:
 def boards():
     """The boards' bytes, {pid of the process that answers: bytes}."""
     found = {}
+    for _, data in _files(".board"):
+        if data[:6] == b"GATE 1":
+            found[HEADER.unpack_from(data)[3]] = data
+    return found
+
+
+def _files(ending):
+    """(name, bytes) of the small files that the gates keep."""
     offset = moved.alias_offset()
     for sb in each(symbol("super_blocks"), "struct super_block", "s_list"):
         if kernel.text(sb["s_type"]["name"]) not in ("tmpfs", "rootfs", "ramfs", "devtmpfs"):
@@ -43,12 +54,9 @@ def boards():
             if not node or int(inode["i_mode"]) & 0o170000 != 0o100000:
                 continue
             name = moved.dentry_name(at(node - offset, "struct dentry"))["name"]
-            if not kernel.text(name.cast(type_of("char").pointer())).endswith(".board"):
-                continue
-            data = _contents(inode)
-            if data[:6] == b"GATE 1":
-                found[HEADER.unpack_from(data)[3]] = data
-    return found
+            name = kernel.text(name.cast(type_of("char").pointer()))
+            if name.endswith(ending):
+                yield name, _contents(inode)
 
 
 def _contents(inode):
@@ -103,3 +111,33 @@ def locks(pids):
     except (gdb.error, gdb.MemoryError, Problem, struct.error):
         return None
     return found
+
+
+def _text(field):
+    return field.split(b"\0")[0].decode(errors="replace")
+
+
+def _line(entry, names):
+    _, time, event, opcode, pid, unique, nodeid, _, off, size, flags = entry[:11]
+    writepage, name, error, reply, note = entry[14], entry[16], entry[17], entry[18], entry[21]
+    text = "%12.6f %-9s" % (time, EVENTS[event] if event < len(EVENTS) else "?")
+    if opcode:
+        text += " %-11s unique=%d node=%d" % (names.get(opcode, "opcode %d" % opcode), unique, nodeid)
+        text += " off=%d size=%d" % (off, size) if off >= 0 else ""
+        text += " writepage" if writepage else ""
+        text += " flags=%#x" % flags if flags else ""
+        text += " name=" + _text(name) if entry[11] else ""
+        text += " pid=%d" % pid
+    text += " reply=%d" % reply if event == EVENTS.index("<") and reply >= 0 else ""
+    text += " error=%s" % errno.errorcode.get(error, error) if error else ""
+    return text + (" (%s)" % _text(note) if _text(note) else "")
+
+
+def log():
+    """The lines of each gate's log of requests, as `gate log` has them."""
+    lines = []
+    names = {number: name[len("FUSE_") :] for name, number in kernel.enum("fuse_opcode").items()}
+    for name, data in _files(".sock.log"):
+        entries = [e for e in ENTRY.iter_unpack(data[: len(data) // ENTRY.size * ENTRY.size]) if e[1]]
+        lines += ["%s: %d events" % (name, len(entries))] + [_line(e, names) for e in sorted(entries)]
+    return lines
