@@ -10,11 +10,13 @@ command -v gdbserver >/dev/null || {
 }
 
 debug_server() {
-	try env BREAK="$1" CMD="$2" MEM=$mem uml/gdb/debug-server "$kernel" "$image"
+	# (from elsewhere, where its sources are found all the same)
+	try env BREAK="$1" CMD="$2" MEM=$mem sh -c 'cd / && exec "$@"' sh "$PWD/uml/gdb/debug-server" "$kernel" "$image"
 }
 debug_server fs_write 'echo hi >/mnt/fuse/x'
 tried 0 'a stop in the server'
 like "$scratch/out" '^#0 +fs_write \(.*data=0x[0-9a-f]+ "hi\\n", size=3, off=0' 'backtrace with arguments'
+like "$scratch/out" '^[0-9]+	.*file_get\(' '... the line of the source'
 like "$scratch/out" '^unique [0-9]+ opcode 16 nodeid [0-9]+$' 'the request, by unique'
 debug_server fs_write true
 tried 1 'never there: status 1'
@@ -43,7 +45,7 @@ make -s build/bin/plain-server >"$scratch/make" 2>&1 || {
 	cat "$scratch/make"
 	exit 1
 }
-export SERVER='A=1 /tests/plain-server /srv/fuse {} -f' RUN='--add build/bin/plain-server'
+export SERVER='A=1 /tests/plain-server /srv/fuse {} -f' RUN="--add $PWD/build/bin/plain-server"
 debug_server fs_write 'echo hi >/mnt/fuse/x'
 tried 0 'a server of the user, with the gate in its process'
 like "$scratch/out" '^#0 +fs_write \(.*data=0x[0-9a-f]+ "hi\\n", size=3, off=0' '... backtrace with arguments'
