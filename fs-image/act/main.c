@@ -123,6 +123,7 @@ static long print_flags(long pages, long unused)
 			return flags;
 		putchar(flags < 0      ? '-' :
 			flags & 1      ? 'L' :
+			flags >> 8 & 1 ? 'W' :
 			flags >> 4 & 1 ? 'D' :
 			flags >> 3 & 1 ? '.' :
 					 '?');
@@ -167,7 +168,7 @@ static const struct command {
 	{ "sleep", NUMBER, sleep_for, "sleep:SECONDS", "of the guest's clock" },
 	{ "flags", NUMBER, print_flags, "flags:PAGES",
 	  "print the flags of so many pages of the mapping, one letter each: L locked,\n"
-	  "                    D dirty, ? not uptodate, . none of them, - not mapped here" },
+	  "                    W under writeback, D dirty, ? not uptodate, . none of them, - not mapped here" },
 	{ "close", NOTHING, close_file, "close", "unmap and close" },
 };
 /* clang-format on */

@@ -37,7 +37,9 @@ try gdb -q -nx -batch "$kernel" "$scratch/core" -x uml/gdb/fuse-uml.py -ex 'echo
 tried 0 'all that only looks works in it'
 section core
 is "$(cat "$scratch/section")" "$(cat "$scratch/live")" '... and shows what it showed in the guest'
-like "$scratch/section" 'fuse_set_nowrite \(inode=0x[0-9a-f]+\) at ' '... stacks of sleeping tasks, too'
+in='fuse_set_nowrite \(inode'
+[ "$copies" = yes ] || in='fuse_fsync \(file'
+like "$scratch/section" "$in=0x[0-9a-f]+[,)].* at " '... stacks of sleeping tasks, too'
 no_traceback
 for command in uml-park 'fuse-follow 2'; do
 	try gdb -q -nx -batch "$kernel" "$scratch/core" -x uml/gdb/fuse-uml.py -ex "$command"

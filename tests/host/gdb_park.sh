@@ -84,7 +84,7 @@ refused() { # breakpoint, reason, what
 	ok $? "refused $3: $(sed -n 's/.*not here: //p' "$scratch/err" | head -n 1)" || remark "$scratch/err"
 }
 refused 'break arch_cpu_idle' 'idle task' 'in the idle task'
-refused 'break handle_irq_event' 'interrupt|idle' 'in an interrupt'
+refused 'break handle_irq_event_percpu' 'interrupt|idle' 'in an interrupt'
 refused 'break fuse_dev_wake_and_unlock' 'lock' 'under a spinlock (fiq->lock)'
 refused 'break start_kernel' 'boot|idle|interrupts' 'while booting'
 in_gdb true <<'END'

@@ -13,11 +13,12 @@ set -u
 
 in_gdb '
 gate hold write >/dev/null
+act /mnt/fuse/a open:8 sleep:3 pwrite:7 & c=$!
+sleep 1
 act /mnt/fuse/a open:8 store:0-2 kick fsync & a=$!
 act /mnt/fuse/b open:8 sleep:1 store:1 kick store:1 & b=$!
 gate wait write 2 >/dev/null
-act /mnt/fuse/a open:1 pwrite:7 & c=$!
-sleep 1
+sleep 3
 echo a=$a; echo b=$b; echo c=$c
 for p in $a $b $c; do sed "s/^\[<0>\] /stack $p /; s/+.*//" /proc/$p/stack; done
 echo tasks= /proc/[0-9]*/task/[0-9]*
@@ -39,11 +40,12 @@ uml-bt blocked
 echo >\n
 echo <full\n
 python uml_blocked = [t for t in __import__("fuseuml.model.tasks").model.tasks.tasks() if __import__("fuseuml.model.tasks").model.tasks.blocked(t)]
-python gdb.execute("uml-bt -full %d" % int(uml_blocked[0]["pid"]))
+python uml_fsync = [t for t in uml_blocked if "fuse_fsync" in __import__("fuseuml.model.tasks").model.tasks.functions(t)][0]
+python gdb.execute("uml-bt -full %d" % int(uml_fsync["pid"]))
 echo >\n
 echo <select\n
-python gdb.execute("uml-task %d" % int(uml_blocked[0]["pid"]))
-print inode->i_sb->s_magic
+python gdb.execute("uml-task %d" % int(uml_fsync["pid"]))
+python gdb.execute("print %s->i_sb->s_magic" % ("inode" if __import__("fuseuml.model.moved").model.moved.makes_copies() else "mapping->host"))
 up
 info locals
 uml-task 0
@@ -77,9 +79,18 @@ tried 0 'the guest ends well after all that'
 a=$(told a) b=$(told b) c=$(told c)
 is "$(told after)" 0 '... and its tasks went on'
 section ps
-like "$scratch/section" "^$a +$a +act +D\* .*fuse_set_nowrite +WRITEs of nodeid [0-9]+ \(/a\) to end: 1 in flight" \
+if [ "$copies" = yes ]; then
+	sleeps='fuse_set_nowrite +WRITEs of nodeid [0-9]+ \(/a\) to end: 1 in flight'
+	store='(fuse_page_mkwrite|fuse_wait_on_[a-z_]*) +the WRITE of page 1'
+	frame='fuse_set_nowrite \(inode=' local='fi'
+else
+	sleeps='__filemap_fdatawait_range +the end of writeback of page 0 of nodeid [0-9]+ \(/a\)'
+	store='fuse_page_mkwrite +the end of writeback of page 1'
+	frame='fuse_fsync \(file=' local=folio
+fi
+like "$scratch/section" "^$a +$a +act +D\* .*$sleeps" \
 	'fsync: where it sleeps, and for which WRITEs'
-like "$scratch/section" "^$b +$b +act +D\* .*(fuse_page_mkwrite|fuse_wait_on_[a-z_]*) +the WRITE of page 1 of nodeid [0-9]+ \(/b\)" \
+like "$scratch/section" "^$b +$b +act +D\* .*$store of nodeid [0-9]+ \(/b\)" \
 	'a store to a page in flight'
 like "$scratch/section" "^$c +$c +act +D.* the inode lock of nodeid [0-9]+ \(/a\), held by act \(pid $a\)" \
 	'the third waits for the inode lock, which the first holds'
@@ -90,9 +101,9 @@ for task in $(told tasks); do
 	grep -q "^${task##*/} " "$scratch/section" || missing="$missing $task"
 done
 is "${missing:-none}" none 'uml-ps all: every task that the guest lists'
-like "$scratch/section" '^0 +0 +swapper ' '... and the idle one'
+like "$scratch/section" '^0 +0 +swapper' '... and the idle one'
 section blocked
-like "$scratch/section" '#[0-9]+ +0x[0-9a-f]+ in fuse_set_nowrite \(inode=0x[0-9a-f]+\) at fs/fuse/[a-z]+\.c:[0-9]+' \
+like "$scratch/section" "#[0-9]+ +0x[0-9a-f]+ in ${frame}0x[0-9a-f]+[,)].* at fs/fuse/[a-z]+\.c:[0-9]+" \
 	'backtraces with arguments and lines'
 for pid in "$a" "$b" "$c"; do
 	# (sys_... are other names of __se_sys_...; the way into the scheduler is left out)
@@ -107,7 +118,7 @@ for pid in "$a" "$b" "$c"; do
 		"pid $pid: what /proc/PID/stack shows is there"
 done
 section full
-like "$scratch/section" '^ +fi = 0x' 'with -full, the locals'
+like "$scratch/section" "^ +$local = 0x" 'with -full, the locals'
 section select
 like "$scratch/section" '^\$1 = 1702057286' 'uml-task: expressions are evaluated in its frame'
 like "$scratch/section" '#0 +fuse_statfs' '... and 0 goes back'

@@ -65,8 +65,7 @@ static void read_kallsyms(void)
 	if (f)
 		fclose(f);
 	if (!any) {
-		fprintf(stderr,
-			"# /proc/kallsyms names no function of FUSE\n");
+		fprintf(stderr, "# /proc/kallsyms names no function of FUSE\n");
 		exit(1);
 	}
 }

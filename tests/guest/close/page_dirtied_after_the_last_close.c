@@ -40,7 +40,7 @@ SCENARIO(no_write_file_is_left)
 	lost = kernel() == STOCK && !can(IOMAP_WRITEBACK);
 	EXPECT_DO(lost ? 0 : -EIO, v, FSYNC, f);
 	EXPECT_EQ(0, server_byte("f", 0));
-	outcome(lost		    ? "WARNING, data lost, fsync 0" :
+	outcome(lost		  ? "WARNING, data lost, fsync 0" :
 		kernel() == STOCK ? "fault: WARNING; fsync: EIO" :
 				    "fsync: EIO");
 }

@@ -12,9 +12,6 @@ from .kernel import (
     text,
 )
 
-STRICTLIMIT = 4  # BDI_CAP_STRICTLIMIT
-
-
 def ratio_scale():
     """Parts of a percent that ratios are kept in: BDI_RATIO_SCALE, whole ones before 6.2."""
     return 10000 if fuse.release_at_least(6, 2) else 1
@@ -128,7 +125,7 @@ def mounts(bdi):
 
 
 def strict(bdi):
-    return bool(int(bdi["capabilities"]) & STRICTLIMIT)
+    return bool(int(bdi["capabilities"]) & moved.strictlimit())
 
 
 def flusher(wb):

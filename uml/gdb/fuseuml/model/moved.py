@@ -5,7 +5,7 @@ version; the version named is the first that has it.
 """
 import gdb
 
-from .kernel import at, container, each, entries, has_member, offset_of, type_of
+from .kernel import at, container, each, entries, enum, has_member, offset_of, type_of
 
 # --- FUSE: transport and file system ---------------------------------------------
 
@@ -51,6 +51,12 @@ def page_array(ap):
 def writepage_of(req):
     """The struct fuse_writepage_args of a WRITE of page writeback."""
     return container(req["args"], "struct fuse_writepage_args", "ia.ap.args")
+
+
+def strictlimit():
+    """BDI_CAP_STRICTLIMIT: one bit lower since there is no BDI_CAP_WRITEBACK_ACCT, which went
+    with the temporary pages' counter. (Macros are not in the debug information.)"""
+    return 4 if "NR_WRITEBACK_TEMP" in enum("node_stat_item") else 2
 
 
 # --- the VFS ---------------------------------------------------------------------

@@ -1144,7 +1144,7 @@ class Graph:
         )  # fmt: skip
         if node.edges:
             return node
-        strict = bdi is not None and bool(int(bdi["capabilities"]) & 4)
+        strict = bdi is not None and bool(int(bdi["capabilities"]) & moved.strictlimit())
         for fc in fuse.connections():
             mine = bdi is not None and any(int(sb["s_bdi"]) == int(bdi.address) for sb in fuse.superblocks(fc))
             if strict and not mine:
