@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * X5: a file has grown on the server, and chmod(2) is how the kernel learns of it.
+ *
+ * What was stored past the old end through a mapping is not part of the file, and must not come
+ * between the reader and what the server has there now. The size comes with the answer to a
+ * SETATTR that was about something else, so nothing holds the WRITEs back meanwhile.
+ */
+#include "scenario.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+SCENARIO(chmod_tells_the_size)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT), file;
+	char grown[PAGE];
+
+	DO(u, WRITE, fd, 0, 100, 'a');
+	MAP_OR_ENODEV(u, fd, PAGE);
+	DO(u, STORE_RANGE, 100, 1000, 'x');
+	DO(u, FSYNC, fd);
+	EXPECT_EQ(100, server_size("f"));
+
+	file = open(SERVER "/f", O_WRONLY | O_APPEND);
+	for (int i = 0; i < PAGE; i++)
+		grown[i] = 's';
+	ASSERT_EQ(PAGE, write(file, grown, sizeof(grown)));
+	close(file);
+
+	EXPECT_DO(0, u, CHMOD, fd, 0600);
+	EXPECT_DO(100 + PAGE, u, SIZE, fd);
+	EXPECT_DO('a', u, READ, fd, 99);
+	EXPECT_DO('s', u, READ, fd, 100);
+	EXPECT_DO('s', u, READ, fd, PAGE);
+	DO(u, FSYNC, fd);
+	EXPECT_EQ('s', server_byte("f", 100));
+	outcome("the server's data");
+}
+
+TEST_HARNESS_MAIN
