@@ -11,6 +11,11 @@ kernel_with() { # a bug of kernel-patches/bugs
 		skip "$2" "no kernel with it: make repro BUG=$1"
 		return 1
 	}
+	# lines are compared: of the series and the patch as they are now
+	[ "$(cat "${kernel%/*}/of")" = "$(git -C build/patched/src rev-parse HEAD) $(sha256sum <"$(echo kernel-patches/bugs/"$1"-*.patch)")" ] || {
+		skip "$2" "the kernel with it is of an older source: make repro BUG=$1"
+		return 1
+	}
 	kernel=$(realpath "$kernel")
 }
 

@@ -414,6 +414,10 @@ def main():
         series = {(path, int(line)) for path, line in (row.split() for row in f)}
     if series:
         total("the change", model, every, lambda fact: fact[:2] in series)
+        mine_lines = [f for f in model.all_lines if f in series]
+        mine = [f for f, decided in model.all_branches.items() if decided and f[:2] in series]
+        with open(os.path.join(out, "totals"), "w") as f:
+            f.write("%d %d %d %d\n" % (len(every & set(mine_lines)), len(mine_lines), len(every & set(mine)), len(mine)))
         with open(os.path.join(out, "nobody"), "w") as f:
             nobody(f, tree, model, every, series)
     return 0
