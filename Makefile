@@ -73,7 +73,7 @@ console: ## the terminal of the guest that make gdb runs; Ctrl-] leaves
 	@uml/console
 .PHONY: console
 
-bench: deps ## what the loop costs, and the kernels; on an idle host, about 15 minutes
+bench: deps ## what the loop costs, and the kernels; on an idle host, about 20 minutes
 	@$(MAKE) --no-print-directory ready VARIANT=stock
 	@$(MAKE) --no-print-directory ready VARIANT=patched
 	@tests/bench
