@@ -54,6 +54,7 @@ no_traceback
 
 # bad input
 printf 'goto 5\n' >"$scratch/script"
+# shellcheck disable=SC2016 # sh expands it
 try sh -c 'zstd -q -d "$1/core.zst" -o "$2/core" && gdb -q -nx -batch -ix uml/gdb/early.py "$3" "$2/core" -x uml/gdb/fuse-uml.py -x "$2/script"' sh "$kept" "$scratch" "$kernel"
 like "$scratch/err" 'goto: a core is one moment: .* make open AGAIN=1' 'goto on the core says what to do instead'
 rm "$kept/image.zst"
