@@ -240,18 +240,19 @@ def alive():
 
 
 # A guest that waits for nothing that could come is stopped by SIGINT, as Ctrl-C would. It may
-# sleep, or go from one of the kernel's own timers to the next: then no program runs for long
+# sleep, or go from one of the kernel's own timers to the next: then the kernel computes for
+# seconds, and no program does
 WATCH = r"""
-pid=$1 last= idle=0
+pid=$1 last= before= since=0
 while sleep %d && [ -d /proc/$pid ]; do
 	programs=$(for child in $(cat /proc/$pid/task/$pid/children); do cut -d' ' -f 3,14,15 /proc/$child/stat; done)
-	now=$(cut -d' ' -f 3,14,15 /proc/$pid/stat; echo "$programs")
+	set -- $(cut -d' ' -f 3,14,15 /proc/$pid/stat)
+	now="$* $programs" computed=$(($2 + $3))
 	case $now in
 	S*) ! [ "$now" = "$last" ] || { kill -INT $pid; exit; } ;;
 	esac
-	idle=$((idle + 1))
-	[ "$programs" = "$before" ] || idle=0
-	[ $idle -lt 4 ] || { kill -INT $pid; exit; }
+	[ "$programs" = "$before" ] || since=$computed
+	[ $((computed - since)) -lt 300 ] || { kill -INT $pid; exit; }
 	last=$now before=$programs
 done 2>/dev/null
 """ % PATIENCE
