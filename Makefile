@@ -97,8 +97,14 @@ index: ready ## compile_commands.json for clangd, and tags, of what was compiled
 
 ##@ Steps, each done by the verbs above when it is due
 
-ready: deps linux image
+ready: deps early linux image
 .PHONY: ready
+
+# The first time: while the kernel's source unpacks, which takes one CPU
+early:
+	@[ -n '$(KSRC)' ] || [ -d $(REPO) ] || { $(MAKE) --no-print-directory image & $(MAKE) --no-print-directory source; \
+	  status=$$?; wait; exit $$status; }
+.PHONY: early
 
 PACKAGES := gcc libc6-dev make git procps flex bison bc cpio xz-utils perl ccache gdb \
 	busybox-static libfuse3-dev zstd

@@ -58,6 +58,6 @@ $(IMAGE): $(PROGRAMS:%=build/bin/%) fs-image/pack
 image:
 	@mkdir -p build && uml/inputs --due build/.image-inputs $(PROGRAMS:%=build/bin/%) $(objects) $(IMAGE) -- fs-image $(image-inputs) \
 	  $$(ls -d /usr/include/fuse3 /usr/lib/*/libfuse3.a /usr/lib/*/libc.a /bin/busybox)
-	@$(MAKE) -q --no-print-directory $(IMAGE) || { $(call locked,build) uml/phase image $(IMAGE) build/log/image.log \
+	@$(MAKE) -q --no-print-directory $(IMAGE) || { $(call locked,build/bin) uml/phase image $(IMAGE) build/log/image.log \
 	  $(MAKE) --no-print-directory -j$(JOBS) $(IMAGE); }
 .PHONY: image

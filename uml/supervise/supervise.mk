@@ -3,7 +3,7 @@
 SUPERVISE := build/bin/supervise
 
 $(SUPERVISE): $(wildcard uml/supervise/*.[ch]) uml/supervise/supervise.mk
-	@$(call locked,build) uml/phase supervise $@ build/log/supervise.log sh -c 'mkdir -p $(@D) && \
+	@$(call locked,build/bin) uml/phase supervise $@ build/log/supervise.log sh -c 'mkdir -p $(@D) && \
 	  $(CC) -O2 -g -Wall -Wextra -o $@.new $(filter %.c,$^) && mv $@.new $@'
 
 image: $(SUPERVISE)
