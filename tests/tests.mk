@@ -103,10 +103,15 @@ repro: ## historic bugs, put back: the list; BUG=m2 builds one, shows symptom, v
 	@tests/repro $(BUG)
 .PHONY: repro
 
-mutants: ## take the patched series back hunk by hunk: which test notices?
-	@$(MAKE) --no-print-directory test VARIANT=patched DEBUG= T='guest/[!g]*'
-	@tests/mutants $(HUNKS)
+mutants: ## take the patched series back hunk by hunk, put each historic bug back: which test notices?
+	@$(MAKE) --no-print-directory test VARIANT=patched DEBUG= T='guest/*'
+	@tests/mutants $(HUNKS); hunks=$$?; tests/mutants --table; \
+	tests/repro --test $$(sed -n 's/^Bug: //p' kernel-patches/bugs/*.patch) && exit $$hunks
 .PHONY: mutants
+
+soak: ready ## a million random operations under memory pressure, every byte checked; an hour with DEBUG=1
+	@tests/soak $(NAME) $(SEEDS)
+.PHONY: soak
 
 coverage: deps ## what the tests run of the kernel, after make test: pages of lcov, and lines of the series that nobody runs; SINCE=<commit>
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) lcov
