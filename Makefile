@@ -83,12 +83,16 @@ patches: ## write the commits of build/VARIANT/src back to kernel-patches/
 	@uml/kernel/patches $(VARIANT) $(SRC) kernel-patches
 .PHONY: patches
 
-lint: ## checkpatch, W=1 and sparse on the patches, clang-format, shellcheck
+lint: ## checkpatch, W=1 and sparse on the patches, virtio_fs, DAX and CUSE compile, clang-format, shellcheck
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) sparse clang-format shellcheck
 	@$(MAKE) --no-print-directory linux VARIANT=stock
 	@$(MAKE) --no-print-directory linux
 	@$(call locked,build) env $(kernel-env) uml/kernel/lint $(NAME) $(SRC) $(OBJ) kernel-patches build/stock/src build/stock/obj $(KMAKE)
 .PHONY: lint
+
+series: ready ## each patch by itself: W=1, also for x86_64, and FSX=200000 operations; about an hour for all
+	@$(call locked,build) env $(kernel-env) uml/kernel/series $(NAME) $(SRC) $(OBJ) $(OUT)/series $(or $(FSX),200000) $(KMAKE) -j$(JOBS)
+.PHONY: series
 
 index: ready ## compile_commands.json for clangd, and tags, of what was compiled
 	@uml/packages $(if $(filter no,$(DEPS)),--check) python3
