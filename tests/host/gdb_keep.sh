@@ -128,6 +128,25 @@ tried 0 'with a share, too'
 has 600
 ok $? '... in which modes can be changed'
 
+# make run keeps by itself, the five newest
+own_top
+for n in 1 2 3 4 5 6; do
+	mkdir -p "$top/build/kept/old-$n"
+	touch -d "2020-01-0$n" "$top/build/kept/old-$n"
+done
+try env -C "$top" CMD="$hang" uml/session "$kernel" "$image"
+tried 124 'make run, and a hang'
+like "$scratch/err" '^uml/run: kept: build/kept/[0-9-]*/report.html, make open RUN=build/kept/' '... is kept'
+is "$(find "$top/build/kept" -mindepth 1 -maxdepth 1 | wc -l)" 5 '... with four older ones'
+[ -d "$top/build/kept/old-6" ] && [ ! -d "$top/build/kept/old-2" ]
+ok $? '... the newest of them'
+try env -C "$top" uml/gdb/open '' "$kernel"
+tried 0 'make open takes the newest'
+like "$scratch/out" '^The server withholds a reply: WRITE' '... and says why'
+try env -C "$top" KEEP=no CMD="$hang" uml/session "$kernel" "$image"
+tried 124 'KEEP=no'
+unlike "$scratch/err" 'kept' '... keeps nothing'
+
 try tests/repro nonsense
 tried 2 'a bug that is none'
 like "$scratch/err" "no bug 'nonsense': .*m2" '... is named, with those there are'
