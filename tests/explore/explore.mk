@@ -1,6 +1,7 @@
 # Exploration: programs without gates, or tests, under many orders of the kernel's tasks.
 #
-# Set by the user: T, RUNS or SEEDS, HOW, DEPTH, RATE, POINTS, STOP, RESUME; SCHEDULE, LOST.
+# Set by the user: T, RUNS or SEEDS, HOW, DEPTH, RATE, POINTS, STOP, RESUME; FARM, AT, UNIT;
+# SCHEDULE, LOST.
 
 EXPLORER := build/bin/explore
 RUNS     ?= 500
@@ -21,9 +22,10 @@ $(TESTS)/explore/%: tests/explore/programs/%.c tests/explore/program.h $(TESTS)/
 	$(CC) $(TEST_CFLAGS) -Itests/explore -s -o $@.new $< $(TESTS)/lib/program.o $(test-objects) -lpthread
 	mv $@.new $@
 
-$(EXPLORER): tests/explore/explore.c
+explorer-sources := $(addprefix tests/explore/,main.c places.c guest.c choose.c search.c shrink.c replay.c)
+$(EXPLORER): $(explorer-sources) tests/explore/explore.h
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -Wall -Wextra -o $@.new $<
+	$(CC) -O2 -g -Wall -Wextra -o $@.new $(explorer-sources)
 	mv $@.new $@
 
 # The places of a kernel are a table beside it
@@ -33,14 +35,16 @@ explorer = $(EXPLORER) --kernel $(LINUX) --image $(IMAGE) --places $(OUT)/places
 
 ##@ Exploration
 
-explore: ready ## other orders of the tasks of T=truncate until one fails; RUNS=500 SEEDS=1-500 HOW=random|pct|every STOP=n RESUME=1
+explore: ready ## other orders of the tasks of T=truncate until one fails; RUNS=500 SEEDS=1-500 HOW=random|pct|surw|every STOP=n RESUME=1
 	@$(if $(explored),:,echo "make explore T=$(T): no program or test has such a name; see tests/explore/README.md" >&2; exit 2)
 	@mkdir -p build/explore; $(call explore-ready,$(explored))
-	@status=0; for program in $(explored); do \
+	@$(if $(FARM),NAME=$(NAME) HOW=$(HOW) UNIT=$(UNIT) AT=$(AT) RESUME=$(RESUME) tests/explore/farm '$(FARM)' $(RUNS) $(notdir $(explored)),$(explore-here))
+.PHONY: explore
+
+explore-here = status=0; for program in $(explored); do \
 	  $(explorer) --seeds $(SEEDS) $(if $(HOW),--how $(HOW)) $(if $(DEPTH),--depth $(DEPTH)) $(if $(RATE),--rate $(RATE)) \
 	    $(if $(POINTS),--points $(POINTS)) $(if $(STOP),--stop $(STOP)) $(if $(RESUME),--resume) $(if $(JOBS),--jobs $(JOBS)) $$program || \
 	  { status=$$?; [ $$status -eq 1 ] || exit $$status; }; done; exit $$status
-.PHONY: explore
 
 # the program that a schedule is for
 scheduled = $(TESTS)/$(shell sed -n 's/^. program //p' '$(SCHEDULE)' 2>/dev/null)
@@ -62,9 +66,8 @@ schedule-program: schedule-there
 	@mkdir -p build/explore; $(call explore-ready,$(scheduled))
 .PHONY: schedule-program
 
-as-schedule = MEM=128M CMD='exec /tests/$(notdir $(scheduled))$(if $(findstring /explore/,$(scheduled)), $(shell sed -n 's/^. seed //p' '$(SCHEDULE)'))' RUN='--no-fuse --add $(scheduled) \
-	--append explore.go=$(if $(findstring /explore/,$(scheduled)),0,1) \
-	--append explore.waits=$(shell sed -n 's/^\([0-9:]*\) .*/\1/p' '$(SCHEDULE)' | paste -s -d ,) $(RUN)'
+as-schedule = MEM=128M CMD='exec $(if $(findstring /explore/,$(scheduled)),/tests/$(notdir $(scheduled)) /tests/$(notdir $(SCHEDULE)),/tests/apply /tests/$(notdir $(SCHEDULE)) /tests/$(notdir $(scheduled)))' \
+	RUN='--no-fuse --add $(scheduled) --add $(SCHEDULE) --add tests/explore/apply --append explore.go=0 $(RUN)'
 
 # What tests/host/explore.sh explores
 $(TESTS)/explore/last_writer: tests/explore/last_writer.c tests/explore/program.h $(TESTS)/lib/program.o $(test-objects)

@@ -12,14 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
 unsigned int program_seed;
-int this_round;
 
-/* nobody may take longer, in seconds of the guest's clock: see LIMIT in sandbox.h */
+/* The old way, to compare with: sleep by chance, up to so many microseconds */
+static unsigned int usleep_max, usleep_state;
+
+static void maybe_sleep(void)
+{
+	if (usleep_max)
+		usleep(rand_r(&usleep_state) % usleep_max);
+}
+
+/* the number of the order, for names of files */
+static int this_order;
+/* wait for who hangs: somebody wants to look at it */
+static bool patient;
 static int go[2], here[2];
 
 void fail(const char *format, ...)
@@ -37,6 +49,7 @@ void fail(const char *format, ...)
 
 long must_(long result, const char *call)
 {
+	maybe_sleep();
 	if (result < 0)
 		fail("%s: %s", call, strerror(errno));
 	return result;
@@ -44,11 +57,17 @@ long must_(long result, const char *call)
 
 /* ---- tasks ---- */
 
-static pthread_barrier_t *all;
+/* What the tasks of an order share */
+static struct {
+	pthread_barrier_t opened;
+	pid_t pids[4];
+	bool may_be_killed[4];
+} * all;
+static int this_task;
 
 void opened(void)
 {
-	pthread_barrier_wait(all);
+	pthread_barrier_wait(&all->opened);
 }
 
 void ready(void)
@@ -58,6 +77,18 @@ void ready(void)
 	close(go[1]);
 	if (write(here[1], "", 1) != 1 || read(go[0], &c, 1))
 		fail("cannot wait for the others");
+	usleep_state = program_seed * 4 + this_task;
+	maybe_sleep();
+}
+
+void may_be_killed(void)
+{
+	all->may_be_killed[this_task] = true;
+}
+
+pid_t task_pid(int n)
+{
+	return all->pids[n];
 }
 
 static void where(pid_t pid, char *text, size_t size)
@@ -90,11 +121,14 @@ static void join(const pid_t *pids, const char *const *names, int n)
 		pid_t done = 0;
 
 		for (double t = 0; !done && patience(&t, LIMIT);)
-			done = waitpid(pids[i], &status, WNOHANG);
+			done = waitpid(pids[i], &status, patient ? 0 : WNOHANG);
 		if (!done) {
 			where(pids[i], stack, sizeof(stack));
 			fail("%s hangs: %s", names[i], stack);
 		}
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+		    pids == all->pids && all->may_be_killed[i])
+			continue;
 		if (WIFSIGNALED(status))
 			fail("%s: %s", names[i], strsignal(WTERMSIG(status)));
 		bad |= status != 0;
@@ -111,61 +145,87 @@ static void alone(const char *name, void (*run)(void))
 		return;
 	pid = fork();
 	if (!pid) {
+		prctl(PR_SET_NAME, name);
 		run();
 		_exit(0);
 	}
 	join(&pid, &name, 1);
 }
 
-static void explore(bool on)
+/* uml/kernel/explore.c, if somebody explores. */
+static void explore(const char *parameter, const char *value)
 {
-	/* not there when nobody explores */
-	int fd =
-		open("/sys/module/explore/parameters/go", O_WRONLY | O_CLOEXEC);
+	char path[100];
+	int fd;
 
-	if (fd < 0)
+	snprintf(path, sizeof(path), "/sys/module/explore/parameters/%s",
+		 parameter);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
 		return;
-	must(write(fd, on ? "1" : "0", 1));
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		fail("%s=%s: %s", path, value, strerror(errno));
 	close(fd);
 }
 
 static void run_tasks(void)
 {
+	pthread_barrierattr_t shared;
+	pid_t *pids = all->pids;
 	const char *names[4];
-	pid_t pids[4];
 	int n = 0;
 	char c;
 
-	pthread_barrierattr_t shared;
-	int tasks = 0;
-
-	while (tasks < 4 && program.tasks[tasks].run)
-		tasks++;
-	all = mmap(NULL, sizeof(*all), PROT_READ | PROT_WRITE,
-		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pthread_barrierattr_init(&shared);
 	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
-	pthread_barrier_init(all, &shared, tasks);
+	while (n < 4 && program.tasks[n].run)
+		n++;
+	pthread_barrier_init(&all->opened, &shared, n);
+	memset(all->may_be_killed, 0, sizeof(all->may_be_killed));
 	must(pipe2(go, O_CLOEXEC));
 	must(pipe2(here, O_CLOEXEC));
-	for (; n < tasks; n++) {
-		names[n] = program.tasks[n].name;
-		pids[n] = fork();
-		if (!pids[n]) {
-			program.tasks[n].run();
+	for (int i = 0; i < n; i++) {
+		names[i] = program.tasks[i].name;
+		pid_t pid = fork();
+
+		if (pid)
+			pids[i] = pid;
+		if (!pid) {
+			this_task = i;
+			prctl(PR_SET_NAME, names[i]);
+			explore("me", (char[]){ '1' + i, 0 });
+			program.tasks[i].run();
 			_exit(0);
 		}
 	}
 	for (int i = 0; i < n; i++)
 		must(read(here[0], &c, 1));
-	explore(true);
+	explore("go", "1");
 	close(go[1]);
 	join(pids, names, n);
-	explore(false);
+	explore("go", "0");
 	close(go[0]);
 	close(here[0]);
 	close(here[1]);
-	munmap(all, sizeof(*all));
+}
+
+/* What holds at rest, whatever was done. */
+static void at_rest(void)
+{
+	long dirty = 0, writeback = 0;
+
+	if (server_gate &&
+	    gate(server_gate, "count overlaps writepage") == GATE_OK &&
+	    gate_number(server_gate))
+		fail("a WRITE came while a WRITE of the same cached page was in flight");
+	for (double t = 0; patience(&t, 10);) {
+		dirty = bdi_stat("BdiReclaimable");
+		writeback = bdi_stat("BdiWriteback");
+		if (dirty <= 0 && writeback <= 0)
+			return;
+	}
+	fail("at rest, some pages count as %s",
+	     dirty > 0 ? "dirty" : "under writeback");
 }
 
 /* How many pages it were does not make it another failure. */
@@ -182,28 +242,108 @@ static char *without_numbers(char *text)
 	return text;
 }
 
-int main(int argc, char **argv)
+static struct sandbox *sandbox;
+
+static bool mount_it(void)
 {
 	const char *error;
-	struct sandbox *sb;
-	char *wrong;
 
-	program_seed = argc > 1 ? atoi(argv[1]) : 1;
-	sb = sandbox_start(program.options ?: "", 0, &error);
-	if (!sb) {
+	sandbox = sandbox_start(program.options ?: "", 0, &error);
+	if (!sandbox)
 		fprintf(stderr, "%s\n", error);
-		return 125;
-	}
-	for (this_round = 0; this_round < ROUNDS; this_round++) {
-		alone("setup", program.setup);
-		run_tasks();
-	}
-	sync();
-	for (this_round = 0; this_round < ROUNDS; this_round++)
-		alone("check", program.check);
-	wrong = sandbox_end(sb);
+	return sandbox;
+}
+
+static void unmount_it(void)
+{
+	char *wrong = sandbox_end(sandbox);
+
 	if (wrong)
 		fail("%s", without_numbers(wrong));
+	sandbox = NULL;
+}
+
+static void one_order(void)
+{
+	if (!sandbox && !mount_it())
+		fail("the next order cannot begin");
+	alone("setup", program.setup);
+	run_tasks();
+	if (program.unmounts) {
+		unmount_it();
+		return;
+	}
+	alone("sync", sync);
+	alone("check", program.check);
+	at_rest();
+}
+
+/*
+ * A plan is orders to run, one after the other: "order SEED", with words for the kernel
+ * (rate=...), and below it lines TASK:N:J of waits. What follows # is for people.
+ */
+static void run_plan(const char *name)
+{
+	char *line = NULL, *word, *rest, *value;
+	FILE *f = fopen(name, "re");
+	size_t size = 0;
+	bool begun = false;
+
+	if (!f)
+		fail("%s: %s", name, strerror(errno));
+	do {
+		bool end = getline(&line, &size, f) < 0;
+
+		if (!end)
+			line[strcspn(line, "\n")] = 0;
+		if (!end && strncmp(line, "order ", 6)) {
+			line[strcspn(line, " #")] = 0;
+			if (begun && *line)
+				explore("waits", line);
+			continue;
+		}
+		if (begun)
+			one_order();
+		begun = !end;
+		if (!begun)
+			continue;
+		word = strtok_r(line + 6, " ", &rest);
+		program_seed = atoi(word ?: "1");
+		this_order++;
+		printf("order %u\n", program_seed);
+		explore("new", "1");
+		while ((word = strtok_r(NULL, " ", &rest))) {
+			value = strchr(word, '=');
+			if (!strcmp(word, "patient"))
+				patient = true;
+			else if (!strncmp(word, "usleep=", 7))
+				usleep_max = atoi(word + 7);
+			else if (value)
+				*value = 0, explore(word, value + 1);
+			else
+				fail("%s: what is %s?", name, word);
+		}
+	} while (begun || !feof(f));
+	fclose(f);
+	free(line);
+}
+
+int main(int argc, char **argv)
+{
+	const char *plan = argc > 1 ? argv[1] : "1";
+
+	all = mmap(NULL, sizeof(*all), PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!mount_it())
+		return 125;
+	if (*plan == '/') {
+		run_plan(plan);
+	} else {
+		program_seed = atoi(plan);
+		one_order();
+	}
+	if (sandbox)
+		unmount_it();
 	return 0;
 }
 
@@ -213,7 +353,7 @@ static const char *below(const char *folder, const char *name)
 {
 	static char path[300];
 
-	snprintf(path, sizeof(path), "%s/%s%d", folder, name, this_round);
+	snprintf(path, sizeof(path), "%s/%s%d", folder, name, this_order);
 	return path;
 }
 
@@ -221,6 +361,11 @@ void make_file(const char *name, size_t size, int byte)
 {
 	if (server_file(strrchr(below(SERVER, name), '/') + 1, size, byte))
 		fail("%s: %s", name, strerror(errno));
+}
+
+const char *server_path(const char *name)
+{
+	return below(SERVER, name);
 }
 
 int file(const char *name, int flags)
@@ -264,6 +409,7 @@ bool store(char *to, size_t size, int byte)
 {
 	volatile bool done = false;
 
+	maybe_sleep();
 	signal(SIGBUS, on_bus);
 	if (!sigsetjmp(cut_off, 1)) {
 		memset(to, byte, size);

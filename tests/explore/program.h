@@ -21,9 +21,11 @@
  *
  * Each task is a process. It opens and maps what it needs, says ready(), and goes on when
  * all are: from there to the end of the last task the kernel's orders are explored. setup
- * and check run alone, before and after; all of it a few times, with files of its own. By
- * itself the program looks for tasks that
- * hang, pages that are not accounted for at rest, and two WRITEs of one cached page.
+ * and check run alone, before and after. By itself the program looks for tasks that hang,
+ * pages that are not accounted for at rest, and two WRITEs of one cached page.
+ *
+ * Its argument is a seed, or a file with a plan: many orders in one guest, as that costs
+ * more than the little that tasks do. Each has files of its own.
  *
  * Status: 0; 1 and a line "FAIL: ..." with no number in it that depends on the order.
  */
@@ -34,6 +36,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -41,6 +44,7 @@
 
 struct program {
 	const char *options; /* of the server */
+	bool unmounts; /* it leaves no mount: each order needs one of its own */
 	void (*setup)(void);
 	struct {
 		const char *name;
@@ -51,12 +55,6 @@ struct program {
 
 extern const struct program program;
 
-/*
- * All of it is done several times, on other files each time: a guest costs more than the
- * little that tasks do.
- */
-#define ROUNDS 4
-extern int this_round; /* from 0 */
 extern unsigned int program_seed; /* the run's, for programs that vary */
 #define PROGRAM(...) const struct program program = { __VA_ARGS__ };
 
@@ -69,6 +67,10 @@ void opened(void);
 
 void ready(void);
 
+/* This task may be killed by another one; not before it is ready. The n-th task, from 0 */
+void may_be_killed(void);
+pid_t task_pid(int n);
+
 /* Say what is wrong, and end. Without numbers that differ from order to order. */
 __attribute__((format(printf, 1, 2), noreturn)) void fail(const char *format,
 							  ...);
@@ -79,6 +81,7 @@ long must_(long result, const char *call);
 
 void make_file(const char *name, size_t size, int byte); /* by the server */
 int file(const char *name, int flags); /* below the mount */
+const char *server_path(const char *name);
 char *map_file(int fd, size_t size); /* shared, writable */
 void fill(int fd, size_t size, int byte);
 void kick(int fd); /* start writeback, wait for nothing */

@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include "program.h"
 
-#define HOLE 8 /* pages, from the second one on */
+#define HOLE 4 /* pages, from the second one on */
 
 static void setup(void)
 {
