@@ -50,8 +50,13 @@ m linux VARIANT=before KERNEL=6.1
 ok $? 'VARIANT=before of another kernel version'
 like "$scratch/err" 'VARIANT=before exists for KERNEL=6.12 only: .*VARIANT=stock' '... is refused with the way out'
 
-# other sources
+# other sources; without a look at what other releases have, which is tests/host/source.sh
+mkdir "$scratch/bin"
+printf '#!/bin/sh\nexit 100\n' >"$scratch/bin/apt-get"
+chmod +x "$scratch/bin/apt-get"
+PATH=$scratch/bin:$PATH
 m linux KERNEL=9.9
+PATH=${PATH#*:}
 [ "$status" -ne 0 ]
 ok $? 'a KERNEL that apt does not know'
 like "$scratch/err" 'no package linux-source-9.9' '... is named'
