@@ -143,6 +143,44 @@ static void write_schedule(const char *name, const struct finding *f,
 	free(new);
 }
 
+/* Of a hang: what fuse-why says of it, which is the line before the class */
+static void say_why(const struct finding *f, const struct order *last)
+{
+	char *plan = text("%s/why.plan", folder), *command, *before = NULL;
+	struct order patient = *last;
+	FILE *file = fopen(plan, "we");
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!file)
+		cannot("%s: %s", plan, strerror(errno));
+	for (size_t i = 0; i + 1 < f->n; i++)
+		write_order(file, &f->orders[i], false);
+	snprintf(patient.words, sizeof(patient.words), "%s patient",
+		 last->words);
+	write_order(file, &patient, false);
+	if (fclose(file))
+		cannot("%s: %s", plan, strerror(errno));
+	command = text(
+		"CMD='exec /tests/%s /tests/why.plan' RUN='--no-fuse --add %s --add %s --add %s --append explore.go=0 --append explore.points=/tests/points' "
+		"CURE=no MEM=128M uml/gdb/why '%s' '%s' 2>/dev/null",
+		base(o.program), o.program, plan, points_file, o.kernel,
+		o.image);
+	file = popen(command, "re");
+	while (file && getline(&line, &size, file) > 0) {
+		if (!strncmp(line, "  class:", 8) && before)
+			printf("  fuse-why: %s", before);
+		free(before);
+		before = checked(strdup(line));
+	}
+	if (file)
+		pclose(file);
+	free(before);
+	free(line);
+	free(command);
+	free(plan);
+}
+
 /*
  * Its waits in a guest of their own, if that fails as well; else after the orders that its
  * guest had before; else as chance had it, not shrunk.
@@ -188,5 +226,7 @@ void explain(struct finding *f, unsigned int number)
 		printf("    ");
 		in_words(stdout, &last.waits[i]);
 	}
+	if (strstr(f->symptom, " hangs: ") && !o.is_test)
+		say_why(best, &last);
 	free(name);
 }
