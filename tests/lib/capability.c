@@ -29,6 +29,10 @@ static const struct {
 			      { "fuse_writepages_fill",
 				"fuse_writepage_locked" } },
 	[WRITEPAGE_OP] = { "->writepage", { "fuse_writepage" }, { NULL } },
+	/* how write(2) marks pages where they may be parts of a large folio */
+	[FAILED_WRITE_STAYS] = { "failed writes that stay in the cache",
+				 { "iomap_folio_mark_uptodate" },
+				 { NULL } },
 	[REQUEST_TIMEOUT] = { "request timeouts",
 			      { "fuse_check_timeout" },
 			      { NULL } },
@@ -53,7 +57,8 @@ static void read_kallsyms(void)
 
 	while (f && fgets(line, sizeof(line), f)) {
 		name = strrchr(line, ' ');
-		if (!name || strncmp(++name, "fuse_", 5))
+		if (!name++ ||
+		    (strncmp(name, "fuse_", 5) && strncmp(name, "iomap_", 6)))
 			continue;
 		any = true;
 		name[strcspn(name, ".\n\t")] = 0;

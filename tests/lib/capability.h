@@ -23,6 +23,8 @@ enum capability {
 	WRITEPAGE_OP,
 	/* the server or the administrator can have slow requests aborted: 6.14 */
 	REQUEST_TIMEOUT,
+	/* a page that write(2) has filled stays as it is if the server does not take it */
+	FAILED_WRITE_STAYS,
 	NR_CAPABILITIES
 };
 
