@@ -39,7 +39,7 @@ ok $? 'each tool is executable' || remark "$scratch/plain"
 # --help, on stdout, of whatever a user can call
 for file in $scripts; do
 	case $file in
-	./tests/host/* | ./.ci/* | ./uml/kernel/cc | ./tests/servers/sftp) continue ;; # called by programs
+	./tests/host/* | ./.ci/* | ./uml/kernel/cc | ./tests/servers/sftp | ./tests/explore/apply) continue ;; # called by programs
 	esac
 	try "$file" --help
 	[ "$status" -eq 0 ] && [ "$(wc -l <"$scratch/out")" -ge 3 ] && [ ! -s "$scratch/err" ]
