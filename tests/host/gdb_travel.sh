@@ -256,4 +256,20 @@ refuse() { # why, gdb's arguments
 	like "$scratch/err" "goto: $why" "refused: $(sed -n 's/.*goto: //p' "$scratch/err")"
 }
 refuse 'no guest has run yet' "$kernel"
+# one that was started elsewhere
+uml/run --kernel "$kernel" --initrd "$image" --mem $mem --wall-clock -- sleep 100 >/dev/null 2>&1 </dev/null &
+guest=$!
+# shellcheck disable=SC2317 # called by the trap of tests/host/lib
+at_end() { kill "$guest" 2>/dev/null; }
+started() { [ -s "$(echo build/run/$guest-*/guest/pid)" ]; }
+if await started; then
+	try env FUSE_UML=attach gdb -q -nx -batch -ix uml/gdb/early.py "$kernel" -p "$(cat build/run/$guest-*/guest/pid)" \
+		-x uml/gdb/fuse-uml.py -ex 'goto 5' -ex detach
+	like "$scratch/err" 'goto: this guest was started elsewhere, .*make gdb CMD=' \
+		"a session that attached: $(sed -n 's/.*goto: //p' "$scratch/err" | cut -c 1-60)..."
+else
+	ok 1 'a guest to attach to'
+fi
+kill $guest
+wait $guest
 done_testing
