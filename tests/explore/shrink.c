@@ -147,18 +147,23 @@ static void write_schedule(const char *name, const struct finding *f,
 static void say_why(const struct finding *f, const struct order *last)
 {
 	char *plan = text("%s/why.plan", folder), *command, *before = NULL;
-	struct order patient = *last;
+	struct order patient = f->n > 1 ? f->orders[0] : *last;
+	char words[sizeof(patient.words) + 16];
 	FILE *file = fopen(plan, "we");
 	char *line = NULL;
 	size_t size = 0;
 
 	if (!file)
 		cannot("%s: %s", plan, strerror(errno));
-	for (size_t i = 0; i + 1 < f->n; i++)
-		write_order(file, &f->orders[i], false);
-	snprintf(patient.words, sizeof(patient.words), "%s patient",
-		 last->words);
+	/* from the first one on: in this guest another one may be it that hangs */
+	snprintf(words, sizeof(words), "patient %s", patient.words);
+	snprintf(patient.words, sizeof(patient.words), "%.*s",
+		 (int)sizeof(patient.words) - 1, words);
 	write_order(file, &patient, false);
+	for (size_t i = 1; i + 1 < f->n; i++)
+		write_order(file, &f->orders[i], false);
+	if (f->n > 1)
+		write_order(file, last, false);
 	if (fclose(file))
 		cannot("%s: %s", plan, strerror(errno));
 	command = text(
