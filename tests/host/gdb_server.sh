@@ -27,6 +27,16 @@ unlike "$scratch/all" 'Remote communication error|Error detected' '... with the 
 debug_server no_such_function true
 tried 2 'no such function: status 2'
 like "$scratch/err" 'BREAK=no_such_function: the server has no such function' '... named'
+# make ... | head: dash has no EXIT trap when SIGPIPE ends it
+mkfifo "$scratch/pipe"
+BREAK=fs_write CMD='echo hi >/mnt/fuse/x' MEM=$mem uml/gdb/debug-server "$kernel" "$image" >"$scratch/pipe" 2>&1 </dev/null &
+launcher=$!
+head -n 1 <"$scratch/pipe" >/dev/null
+wait $launcher 2>/dev/null
+# shellcheck disable=SC2009 # the launcher's own arguments
+ps -eo args | grep -e "^$kernel .*ssl0=pts" >"$scratch/left"
+fails=$?
+ok $((fails != 1)) 'its reader goes: no guest is left'
 debug_server '' true
 tried 2 'neither BREAK nor a terminal: status 2'
 

@@ -261,7 +261,8 @@ uml/run --kernel "$kernel" --initrd "$image" --mem $mem --wall-clock -- sleep 10
 guest=$!
 # shellcheck disable=SC2317 # called by the trap of tests/host/lib
 at_end() { kill "$guest" 2>/dev/null; }
-started() { [ -s "$(echo build/run/$guest-*/guest/pid)" ]; }
+# shellcheck disable=SC2317 # called by await
+started() { [ -s "$(echo build/run/"$guest"-*/guest/pid)" ]; }
 if await started; then
 	try env FUSE_UML=attach gdb -q -nx -batch -ix uml/gdb/early.py "$kernel" -p "$(cat build/run/$guest-*/guest/pid)" \
 		-x uml/gdb/fuse-uml.py -ex 'goto 5' -ex detach
