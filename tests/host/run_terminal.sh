@@ -40,9 +40,10 @@ ok $? '... and the shell gets SIGWINCH' || remark "$screen"
 is "$(cat "$scratch/after")" "$(cat "$scratch/before")" 'the terminal is as it was'
 
 # The same in a terminal that uml/console attached
-timeout 60 uml/run --kernel "$kernel" --initrd "$image" --mem $mem --pty -- sh -c 'read enter; read -r line; eval "$line"' >"$scratch/out" 2>&1 </dev/null &
+uml/run --timeout 60 --kernel "$kernel" --initrd "$image" --mem $mem --pty -- sh -c 'read enter; read -r line; eval "$line"' >"$scratch/out" 2>&1 </dev/null &
 run=$!
-pty() { cat build/run/"$run"-*/pty 2>/dev/null || cat build/run/*/pty; }
+# not that of another test's guest
+pty() { cat build/run/"$run"-*/pty; }
 ready() { [ -n "$(pty 2>/dev/null)" ]; }
 await ready
 : >"$screen"
