@@ -123,19 +123,3 @@ def lock_waiters(lock, waiter):
     ring = lock["first_waiter"].dereference()
     others = [n - offset_of(waiter, "list") for n in entries(ring["list"])]
     return [at(w, waiter)["task"].dereference() for w in [first] + others]
-
-
-BLOCKERS = ("struct mutex", "struct semaphore", "struct rw_semaphore", "struct rw_semaphore")
-
-
-def blocker(task):
-    """(type, address) of the lock that a task waits for, as it says itself; None where it
-    waits for none, or the kernel keeps no such record (CONFIG_DETECT_HUNG_TASK_BLOCKER,
-    6.15 for mutexes, 6.16)."""
-    if has_member(task, "blocker"):
-        word = int(task["blocker"])
-        return (BLOCKERS[word & 3], word & ~3) if word else None
-    if has_member(task, "blocker_mutex"):
-        word = int(task["blocker_mutex"])
-        return ("struct mutex", word) if word else None
-    return None
