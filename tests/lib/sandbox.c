@@ -461,6 +461,27 @@ static bool guest_at_rest(const struct sandbox *sb)
 	       vmstat("nr_writeback_temp") == sb->temp;
 }
 
+/* Requests that nobody has freed. What a CPU keeps for later must be given back to be seen. */
+static long requests(void)
+{
+	static const char cache[] = "/sys/kernel/slab/fuse_request/";
+	char path[64], text[64];
+
+	snprintf(path, sizeof(path), "%sshrink", cache);
+	if (write_text(path, "1"))
+		return -1;
+	snprintf(path, sizeof(path), "%sobjects", cache);
+	return read_text(path, text, sizeof(text)) > 0 ?
+		       strtol(text, NULL, 10) :
+		       -1;
+}
+
+static bool requests_freed(const struct sandbox *sb)
+{
+	(void)sb;
+	return !requests();
+}
+
 static void add(char **list, const char *fmt, ...)
 {
 	char text[3072], *p;
@@ -570,6 +591,8 @@ char *sandbox_end(struct sandbox *sb)
 		    "nr_writeback_temp %ld (%ld)",
 		    vmstat("nr_dirty"), sb->dirty, vmstat("nr_writeback"),
 		    sb->writeback, vmstat("nr_writeback_temp"), sb->temp);
+	if (!soon(requests_freed, sb))
+		add(&wrong, "at rest: %ld requests are not freed", requests());
 	free(sb);
 	return wrong;
 }

@@ -9,7 +9,11 @@
  * reclaim of a memory group that cannot throttle writers waits for the server (see F31), and
  * so may who compacts all memory, where it comes to such a page.
  */
+#define _GNU_SOURCE
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
 
 #include "scenario.h"
 
@@ -115,6 +119,107 @@ SCENARIO(pages_in_flight_move)
 	EXPECT_DO(0, v, COMPACT);
 	EXPECT_LT(0, do_(u, CALL, (long)moved, 'a'));
 	EXPECT_EQ(PAGES, pages_in_flight());
+}
+
+#define FILLED "/run/filled"
+#define ORDER 5 /* costly: above 3 */
+#define SLOTS 2048 /* of a pipe, 40 bytes each: 80 kB, or an order of 5 */
+
+static long free_memory(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) ? 0 : info.freeram;
+}
+
+/* Blocks of the order, or larger ones, that are there for the taking. */
+static long blocks(void)
+{
+	FILE *f = fopen("/proc/buddyinfo", "r");
+	long n, sum = 0;
+
+	if (!f)
+		return -errno;
+	if (fscanf(f, "Node 0, zone %*s") < 0)
+		sum = -EIO;
+	for (int order = 0; sum >= 0 && fscanf(f, "%ld", &n) == 1; order++)
+		if (order >= ORDER)
+			sum += n << (order - ORDER);
+	fclose(f);
+	return sum;
+}
+
+/*
+ * All memory is taken by pages that cannot be moved, but for arg[0] MB in the larger blocks
+ * that are left, and as much in single pages.
+ */
+static long fill(char *map, const long arg[4])
+{
+	static char chunk[16 * PAGE];
+	const long left = arg[0] << 20;
+	int keep, hole;
+
+	(void)map;
+	if (write_text("/proc/sys/vm/compact_unevictable_allowed", "0") ||
+	    write_text("/proc/sys/vm/min_free_kbytes", "1024") ||
+	    (mkdir(FILLED, 0700) && errno != EEXIST) ||
+	    mount("ramfs", FILLED, "ramfs", 0, NULL))
+		return -errno;
+	keep = open(FILLED "/keep", O_WRONLY | O_CREAT, 0600);
+	hole = open(FILLED "/hole", O_WRONLY | O_CREAT, 0600);
+	while (free_memory() > 3 * left)
+		if (write(keep, chunk, sizeof(chunk)) < 0)
+			return -errno;
+	while (free_memory() > left)
+		if (write(keep, chunk, PAGE) < 0 ||
+		    write(hole, chunk, PAGE) < 0)
+			return -errno;
+	close(keep);
+	close(hole);
+	return unlink(FILLED "/hole") ? -errno : 0;
+}
+
+static long emptied(char *map, const long arg[4])
+{
+	(void)map;
+	(void)arg;
+	return umount(FILLED) ? -errno : 0;
+}
+
+/* Up to arg[0] allocations of so many pages in one piece: how many go well? */
+static long take(char *map, const long arg[4])
+{
+	long n;
+
+	(void)map;
+	for (n = 0; n < arg[0]; n++) {
+		int end[2];
+
+		if (pipe(end))
+			return -errno;
+		if (fcntl(end[0], F_SETPIPE_SZ, SLOTS * PAGE) < 0)
+			break;
+	}
+	return n; /* they are freed when the user ends */
+}
+
+/*
+ * Who needs many pages in one piece gets them, though memory is full of a silent server's
+ * pages: these are clean, and can be moved or dropped.
+ */
+SCENARIO(many_pages_in_one_piece)
+{
+	int fd = MAPPED_FILE(u, "f", PAGES * PAGE);
+	long there, more = PAGES / 4 >> ORDER;
+
+	in_flight(u, fd);
+	DO(v, CALL, (long)fill, 4);
+	there = blocks();
+	ASSERT_LT(0, there);
+	EXPECT_EQ(can(TEMP_PAGES),
+		  do_(w, CALL, (long)take, there + more) == there + more);
+	EXPECT_EQ(PAGES, pages_in_flight());
+	DO(v, CALL, (long)emptied);
 }
 
 TEST_HARNESS_MAIN
