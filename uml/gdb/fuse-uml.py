@@ -15,9 +15,11 @@ import gdb
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 
-# Nothing made goes into the source folder
+# Nothing made goes into the source folder; below build/ it may, whatever PYTHONDONTWRITEBYTECODE
+# says: compiling all of it takes longer than all else that gdb does at its start
 if os.access(os.path.join(TOP, "build"), os.W_OK):
     sys.pycache_prefix = os.path.join(TOP, "build", "pycache")
+    sys.dont_write_bytecode = False
 else:
     sys.dont_write_bytecode = True
 if HERE not in sys.path:
