@@ -104,7 +104,6 @@ m run CMD=true PACKAGES=no-such-package
 ok $? '... before anything else is tried'
 m deps PACKAGES=make
 is "$status$(cat "$scratch/err")" 0 'nothing is said where all are there'
-mkdir "$scratch/bin"
 printf '#!/bin/sh\necho 1000\n' >"$scratch/bin/id"
 chmod +x "$scratch/bin/id"
 try env PATH="$scratch/bin:$PATH" uml/packages --check no-such-package
