@@ -26,7 +26,51 @@ verdict() { # class, what the sentence says, of what
 }
 export CURE=no
 
-why 'gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
+# A wrong edge, put in on purpose: at the next hang, once it has been told, each of these kinds
+# leads in turn to somebody who has nothing to do with it. If the verdict were the same, the
+# one above would not have shown that this kind is right.
+mislead() { # words of an edge...
+	wrong=$(printf '%s\n' "$@")
+	: >"$scratch/first"
+	also_mislead
+}
+also_mislead() {
+	cat >>"$scratch/first" <<-EOF
+		python
+		from fuseuml.commands import why
+		from fuseuml.model import verdict, waitfor
+		show, link = why.show, waitfor.Graph.link
+		def show_all(*args, **options):
+		    show(*args, **options)
+		    for edge in """$wrong""".splitlines():
+		        def wrong(self, node, target, how, where=""):
+		            if how == edge:
+		                target = self.leaf("idle", "a task that has nothing to do with it", False)
+		            link(self, node, target, how, where)
+		        waitfor.Graph.link = wrong
+		        first = verdict.now()[1][0]
+		        if first.path:
+		            print("'%s' misled: %s;" % (edge, first.kind))
+		    waitfor.Graph.link = link
+		why.show = show_all
+		end
+	EOF
+	export FIRST="$scratch/first"
+}
+misled() { # the class that is right
+	unset FIRST
+	while read -r edge <&3; do
+		grep -F -e "'$edge' misled: " "$scratch/out" >"$scratch/misled"
+		like "$scratch/misled" . "a wrong edge '$edge': a verdict"
+		unlike "$scratch/misled" " $1;" '... which is another'
+	done 3<<-EOF
+		$wrong
+	EOF
+}
+
+hold='gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
+mislead 'that is, of' 'which is' 'is held by'
+why "$hold"
 tried 124 'a hang is status 124'
 verdict withheld '^The server withholds a reply: WRITE unique [0-9]+ nodeid 2 offset 0 size 4096 is held by the gate, by its rule 1\. act \(pid [0-9]+\) waits because of it\.$' \
 	'a server that withholds'
@@ -34,9 +78,12 @@ step='WRITEs of nodeid 2 \(/a\) to end: 1 in flight +\[fuse_set_nowrite\(\) fs/f
 [ "$copies" = yes ] || step='the end of writeback of page 0 of nodeid 2 \(/a\) +\[__filemap_fdatawait_range\(\) mm/filemap.c'
 like "$scratch/out" "waits for +$step:[0-9]+\\]" \
 	'... each step of the chain, with function and line'
+misled withheld
 
+mislead 'waits for the reply to'
 why 'gate drop getattr; stat /mnt/fuse'
 verdict withheld '^The server withholds a reply: GETATTR .*: the gate has dropped it, by its rule 1\.' 'a request that was dropped'
+misled withheld
 
 why 'why_user keep $(pidof fuse-server) & sleep 1; kill -9 $(pidof fuse-server); sleep 1; stat /mnt/fuse/a'
 verdict nobody 'unread by the server of connection [0-9]+, why_user \(pid [0-9]+\), which is nobody: no task reads its device' \
@@ -48,8 +95,10 @@ grep -q 'unknown option --server-options' "$scratch/out" "$scratch/err" &&
 verdict server '^Deadlock through the server: fuse-server \(pid ([0-9]+)\) waits for the reply to GETATTR .*unread by the server.*itself\.$' \
 	'one thread, waiting for itself'
 
+mislead "was read by the server's thread"
 why 'gate reenter stat a getattr; stat /mnt/fuse/a'
 verdict server '^Deadlock through the server: fuse-server .* waits for the reply to GETATTR' 'a server that stats its own mount'
+misled server
 
 why 'echo hello >/srv/fuse/b; gate reenter write b truncate; act /mnt/fuse/b open:1 truncate:1'
 verdict server '^Deadlock through the server: fuse-server .* waits for the inode lock of nodeid 2 \(/b\), held by act .* reply to SETATTR' \
@@ -65,14 +114,18 @@ why 'umount /mnt/fuse; fuse-server -o keep_cache /mnt/fuse; head -c 8192 /dev/ze
 verdict server '^Deadlock through the server: fuse-server .* lock of page 0 of nodeid 2 \(/b\), kept up by READ' '... that faults on a mapping of it'
 like "$scratch/out" 'page 0 of nodeid 2 \(/b\) +\[.*mm/filemap.c' '... in a page fault'
 
+mislead 'kept up by'
 why 'echo hello >/srv/fuse/b; gate notify inval_inode read; cat /mnt/fuse/b'
 verdict server '^Deadlock through the server: fuse-server .* lock of page 0 of nodeid 2 \(/b\), kept up by READ' 'a notification from inside a handler'
 like "$scratch/out" '\[invalidate_inode_pages2_range\(\) mm/truncate.c' '... which waits there'
+misled server
 
 for kind in posix flock; do
+	mislead 'asks for'
 	why "why_user $kind /mnt/fuse/1 /mnt/fuse/2 & why_user $kind /mnt/fuse/2 /mnt/fuse/1 & wait"
 	verdict server "^Deadlock through the server: why_user .* waits for the reply to SETLKW .*, which asks for the (POSIX lock|flock) of nodeid [0-9]+ \\(/2\\).*, held by why_user .* again\.\$" \
 		"two tasks and two locks at the server, by $kind"
+	misled server
 done
 why 'why_user closed /mnt/fuse/1 & sleep 1; gate hold create; why_user posix /mnt/fuse/1 /mnt/fuse/2 & sleep 2
 	why_user posix /mnt/fuse/1 /mnt/fuse/3'
@@ -80,9 +133,11 @@ verdict withheld '^The server withholds a reply: CREATE .*why_user \(pid [0-9]+\
 unlike "$scratch/out" '^also' '... and not the one who has had it'
 
 for ring in "'1 2' '2 1'" "'1 2' '2 3' '3 1'"; do
+	mislead 'held by'
 	why "for n in $ring; do set -- \$n; why_user flock /tmp/\$1 /tmp/\$2 & done; wait"
 	n=$(echo "$ring" | wc -w)
 	verdict kernel "^Deadlock in the kernel, $((n / 2)) tasks wait for each other: .* again\.\$" "$((n / 2)) tasks in a ring"
+	misled kernel
 done
 
 why 'for b in /sys/class/bdi/0:*; do echo 0 >$b/strict_limit; echo 100 >$b/max_ratio; done
@@ -166,11 +221,15 @@ left_out() { # function, condition on its first argument and its caller
 	export FIRST="$scratch/first"
 }
 left_out __fuse_release_nowrite 'caller == "fuse_do_setattr" and self.nth(2)'
+wrong='which is not sent before the end of
+set, with the inode lock held, by'
+also_mislead
 why 'act /mnt/fuse/f open:4 store:0-3 truncate:8192'
 page='the WRITE of page 0 .*'
 [ "$copies" = yes ] || page='the end of writeback of page 0 .* kept up by the WRITE of page 0 .*'
 verdict self '^Deadlock in the kernel, a task waits for itself: act \(pid ([0-9]+)\) waits for '"$page"' not sent before the end of FUSE_NOWRITE of nodeid 2 \(/f\), set, with the inode lock held, by act .* itself\.$' \
 	'M2: pages dropped with the block of WRITEs set'
+misled self
 
 left_out __wake_up 'caller.startswith("fuse_writepage") and any(argument == int(fi["page_waitq"].address) for fc in fuse.connections() for fi in fuse.inodes(fc) if fuse.is_regular(fi))'
 # (fsync waits for the page, where that is under writeback)
@@ -178,41 +237,6 @@ last=fsync
 [ "$copies" = yes ] || last='kick truncate:100'
 why "gate delay 1 write; act /mnt/fuse/f open:4 store:0 $last"
 verdict lost '^A wakeup was lost: act \(pid [0-9]+\) waits for .*nobody will wake it: all WRITEs of nodeid 2 \(/f\) have ended' 'a wakeup that is lost'
-unset FIRST
-
-# A wrong edge, put in on purpose: each kind leads to somebody who has nothing to do with it. If
-# the verdict were the same, nothing above would have shown that this kind is right.
-wrong() { # the edge's words, the class that is right, command
-	[ -n "${keep_first-}" ] || : >"$scratch/first"
-	cat >>"$scratch/first" <<-EOF
-		python
-		from fuseuml.model import waitfor
-		link = waitfor.Graph.link
-		def wrong(self, node, target, how, where=""):
-		    if how == "$1":
-		        target = self.leaf("idle", "a task that has nothing to do with it", False)
-		    link(self, node, target, how, where)
-		waitfor.Graph.link = wrong
-		end
-	EOF
-	export FIRST="$scratch/first"
-	why "$3"
-	like "$scratch/out" '^  class: ' "a wrong edge '$1': a verdict"
-	unlike "$scratch/out" "^  class: $2;" '... which is another'
-}
-hold='gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
-wrong 'that is, of' withheld "$hold"
-wrong 'which is' withheld "$hold"
-wrong 'is held by' withheld "$hold"
-wrong 'held by' kernel 'why_user flock /tmp/1 /tmp/2 & why_user flock /tmp/2 /tmp/1 & wait'
-wrong 'asks for' server 'why_user posix /mnt/fuse/1 /mnt/fuse/2 & why_user posix /mnt/fuse/2 /mnt/fuse/1 & wait'
-wrong "was read by the server's thread" server 'gate reenter stat a getattr; stat /mnt/fuse/a'
-wrong 'kept up by' server 'echo hello >/srv/fuse/b; gate notify inval_inode read; cat /mnt/fuse/b'
-wrong 'waits for the reply to' withheld 'gate hold getattr; stat /mnt/fuse'
-for edge in 'which is not sent before the end of' 'set, with the inode lock held, by'; do
-	left_out __fuse_release_nowrite 'caller == "fuse_do_setattr" and self.nth(2)'
-	keep_first=1 wrong "$edge" self 'act /mnt/fuse/f open:4 store:0-3 truncate:8192'
-done
 unset FIRST
 
 # By hand: a guest that hangs in one terminal, a newer one that does not in another
