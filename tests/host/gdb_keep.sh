@@ -106,7 +106,7 @@ open "$scratch/left"
 tried 0 '... opens'
 like "$scratch/out" '^the kernel reported: Kernel panic' '... and says what it was'
 left 126 'a WARNING' '^the kernel reported: WARNING: like this' -- sh -c 'echo "WARNING: like this" >/dev/kmsg'
-left 124 'one without an end' '^no end after 3 s' --timeout 3 --append explore.waits=1:99999:1 -- sh -c 'while :; do :; done'
+left 124 'one without an end' '^no end after 3 s' --timeout 3 --wall-clock --append explore.waits=1:99999:1 -- sleep 1000
 like "$scratch/left/kernel.txt" 'explore.waits=1:99999:1' '... with the kernel'\''s words, a schedule among them'
 run --keep "$scratch/left" -- true
 tried 125 'a folder that is there'

@@ -24,6 +24,6 @@ run -- sh -c 'cd /tmp; for i in 1 2 3 4 5; do touch a; sleep 1; touch b; echo $(
 is "$(tr '\n' ' ' <"$scratch/out")" '1 1 1 1 1 1 1 1 ' 'sleep 1 moves the second of a file'\''s times'
 run -- timeout 10 sleep 100
 tried 143 'timeout ends what sleeps'
-LIMIT=60 run --timeout 3 -- timeout 10 sh -c 'while :; do :; done'
+LIMIT=60 run --timeout 2 -- timeout 10 sh -c 'while :; do :; done'
 tried 124 '... uml/run --timeout what computes'
 done_testing
