@@ -77,6 +77,9 @@ extern const char *points_file; /* for the guest */
 
 /* ---- guest.c ---- */
 
+/* KASAN takes its part */
+#define GUEST_MEMORY "256M"
+
 #define FLUSHER 5 /* tasks up to here are the program's own, and this one */
 
 struct wait {

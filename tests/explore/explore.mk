@@ -66,7 +66,7 @@ schedule-program: schedule-there
 	@mkdir -p build/explore; $(call explore-ready,$(scheduled))
 .PHONY: schedule-program
 
-as-schedule = MEM=128M CMD='exec $(if $(findstring /explore/,$(scheduled)),/tests/$(notdir $(scheduled)) /tests/$(notdir $(SCHEDULE)),/tests/apply /tests/$(notdir $(SCHEDULE)) /tests/$(notdir $(scheduled)))' \
+as-schedule = MEM=256M CMD='exec $(if $(findstring /explore/,$(scheduled)),/tests/$(notdir $(scheduled)) /tests/$(notdir $(SCHEDULE)),/tests/apply /tests/$(notdir $(SCHEDULE)) /tests/$(notdir $(scheduled)))' \
 	RUN='--no-fuse --add $(scheduled) --add $(SCHEDULE) --add tests/explore/apply --append explore.go=0 $(RUN)'
 
 # What tests/host/explore.sh explores

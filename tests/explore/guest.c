@@ -70,7 +70,7 @@ void start(struct batch *batch)
 	*arg++ = o.image;
 	*arg++ = "--no-fuse";
 	*arg++ = "--mem";
-	*arg++ = "128M";
+	*arg++ = GUEST_MEMORY;
 	*arg++ = "--timeout";
 	*arg++ = o.how == USLEEP ? "300" : "60";
 	*arg++ = "--log";

@@ -35,7 +35,7 @@ has 'FAIL: f, page 0: not b'
 ok $? '... with the same end'
 like "$scratch/out" "$(sed -n '/^[0-9]/{s/[^a-z0-9:_]/./g;p;q}' "$schedule")" '... and waits at the same place'
 
-run --no-fuse --mem 128M --add "$programs/last_writer" --add "$schedule" --append explore.go=0 -- \
+run --no-fuse --mem 256M --add "$programs/last_writer" --add "$schedule" --append explore.go=0 -- \
 	sh -c "exec /tests/last_writer /tests/${schedule##*/}"
 tried 1 'uml/run does the same with this file'
 

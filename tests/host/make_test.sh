@@ -17,12 +17,18 @@ esac
 own_top
 cd "$top" || exit
 mkdir -p "build/$NAME"
-ln -s "$real/linux" "$real/src" "$real/obj" "build/$NAME/"
+ln -s "$real/linux" "build/$NAME/"
 cp -a "$real/.configured" "build/$NAME/"
 ln -s "$repo" build/
 debug=
 case $NAME in
-*-debug) debug=DEBUG=1 ;;
+*-debug)
+	debug=DEBUG=1
+	# the source is the variant's, and its object folder lies there
+	mkdir -p "build/$VARIANT"
+	ln -s "${real%-debug}/src" "${real%-debug}/obj-debug" "build/$VARIANT/"
+	;;
+*) ln -s "$real/src" "$real/obj" "build/$NAME/" ;;
 esac
 m() {
 	try make --no-print-directory DEPS=no "VARIANT=$VARIANT" $debug "$@"
