@@ -20,7 +20,9 @@ $(error kbuild refuses a path with a blank or a colon, as of this folder: '$(CUR
 else
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-JOBS ?= $(shell nproc)
+ifeq ($(origin JOBS),undefined)
+JOBS := $(shell nproc)
+endif
 # CMD is the guest's shell's, not make's: $ arrives as typed
 ifdef CMD
 override CMD := $(value CMD)

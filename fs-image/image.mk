@@ -49,15 +49,14 @@ $(objects)/$(1)/%.o: %.c fs-image/image.mk
 
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
--include $(shell [ ! -d $(objects) ] || find $(objects) -name '*.d')
+# for the make that makes them
+-include $(if $(findstring /,$(MAKECMDGOALS)),$(shell [ ! -d $(objects) ] || find $(objects) -name '*.d'))
 
 $(IMAGE): $(PROGRAMS:%=build/bin/%) fs-image/pack
 	fs-image/pack $@.new $(PROGRAMS:%=build/bin/%)
 	mv $@.new $@
 
-image:
-	@mkdir -p build && uml/inputs --due build/.image-inputs $(PROGRAMS:%=build/bin/%) $(objects) $(IMAGE) -- fs-image $(image-inputs) \
-	  $$(ls -d /usr/include/fuse3 /usr/lib/*/libfuse3.a /usr/lib/*/libc.a /bin/busybox)
-	@$(MAKE) -q --no-print-directory $(IMAGE) || { $(call locked,build/bin) uml/phase image $(IMAGE) build/log/image.log \
-	  $(MAKE) --no-print-directory -j$(JOBS) $(IMAGE); }
+image: $(INPUTS)
+	@+$(call made,build/.image-inputs,$(PROGRAMS:%=build/bin/%) $(objects) $(IMAGE),fs-image $(image-inputs) \
+	  $$(ls -d /usr/include/fuse3 /usr/lib/*/libfuse3.a /usr/lib/*/libc.a /bin/busybox),build/bin,image $(IMAGE),build/log/image.log,$(IMAGE))
 .PHONY: image

@@ -49,11 +49,9 @@ $(TESTS)/%: tests/guest/%.c $(test-objects) $(test-headers)
 .PRECIOUS: $(TESTS)/lib/%.o
 
 # (listed by the shell: when make reads this, a fresh clone has no kernel tree yet)
-test-programs:
-	@uml/inputs --due $(OUT)/.test-inputs $(TESTS) -- fs-image tests/lib tests/guest \
-	  $$(ls -d $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a)
-	@[ -z "$(binaries)" ] || $(MAKE) -q --no-print-directory $(binaries) || { $(call locked,$(OUT)) uml/phase tests "$(words $(binaries)) programs" $(LOG)/tests.log \
-	  $(MAKE) --no-print-directory -j$(JOBS) $(binaries); }
+test-programs: $(INPUTS)
+	@+$(if $(binaries),$(call made,$(OUT)/.test-inputs,$(TESTS) $(binaries),fs-image tests/lib tests/guest tests/tests.mk \
+	  $$(ls -d $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a),$(OUT),tests "$(words $(binaries)) programs",$(LOG)/tests.log,$(binaries)))
 .PHONY: test-programs
 
 # What a failed test says to type: make's variables as they were given

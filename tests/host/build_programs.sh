@@ -52,6 +52,10 @@ holds build/bin/gate 'mark-gate ' 'a header: the gate'
 holds $test_program 'mark-gate mark-harness ' '... and the test'
 grep -q -a mark-gate build/rootfs.cpio
 ok $? '... and the image'
+rm build/bin/act $test_program
+made
+[ -x build/bin/act ] && [ -x $test_program ]
+ok $? 'programs that are gone are made again'
 mv fs-image/gate/gate.h "$scratch/gate.h"
 made
 [ "$status" -ne 0 ] && grep -q 'gate\.h' "$scratch/err"

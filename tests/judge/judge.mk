@@ -23,10 +23,8 @@ $(MMAP_STORE): tests/stress/mmap-store.c fs-image/gate/gate.c fs-image/act/proc.
 # what is run on both
 judged := $(JUDGE) $(MMAP_STORE) $(EXPLORER) $(patsubst tests/guest/%.c,$(TESTS)/%,$(guest-tests)) $(call explore-program,$(explore-sources))
 judge-programs: ready
-	@uml/inputs --due $(OUT)/.judge-inputs $(TESTS) -- fs-image tests/lib tests/guest tests/explore \
-	  $$(ls -d $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a)
-	@$(MAKE) -q --no-print-directory $(judged) || { $(call locked,$(OUT)) uml/phase programs "$(words $(judged)) programs" $(LOG)/judged.log \
-	  $(MAKE) --no-print-directory -j$(JOBS) $(judged); }
+	@+$(call made,$(OUT)/.judge-inputs,$(TESTS) $(judged),fs-image tests/lib tests/guest tests/explore tests/judge tests/stress \
+	  $$(ls -d $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a),$(OUT),programs "$(words $(judged)) programs",$(LOG)/judged.log,$(judged))
 .PHONY: judge-programs
 
 which:

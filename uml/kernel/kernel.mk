@@ -61,6 +61,16 @@ kernel-env = UML_CCACHE=$(shell command -v ccache) CCACHE_DIR=$(CACHE)/ccache \
 # One builder at a time in a build folder; the next one finds the work done.
 locked = mkdir -p $(1) && flock $(1)/.lock
 
+INPUTS := build/bin/inputs
+$(INPUTS): uml/inputs.c
+	@mkdir -p $(@D)
+	@$(CC) -O2 -Wall -Wextra -o $@.$$$$ $< -lpthread && mv $@.$$$$ $@
+
+# Products, if anything has changed: a list of it, products (folders, too), what they are made
+# of, lock, phase and its object, log, make's goals
+made = uml/due $(1) $(2) -- $(3) || { { $(MAKE) -q --no-print-directory $(7) || \
+	  { $(call locked,$(4)) uml/phase $(5) $(6) $(MAKE) --no-print-directory -j$(JOBS) $(7); }; } && uml/due --made $(1) $(2); }
+
 .PHONY: source tree config linux
 ifneq ($(KSRC),)
 source:
@@ -94,7 +104,7 @@ config: tree
 	  { grep '^config: left out' $(LOG)/config.log >&2 || :; }; fi
 
 # Kbuild takes a second and a half to find that nothing changed: ask only when something has
-linux: config ## build/VARIANT/linux
+linux: config $(INPUTS) ## build/VARIANT/linux
 	@uml/kernel/build --is-current $(SRC) $(OBJ) $(LINUX) || { \
 	  $(call locked,$(OUT)) uml/phase build "$(NAME)" $(LOG)/build.log \
 	  env $(kernel-env) uml/kernel/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS); }
@@ -103,6 +113,6 @@ linux: config ## build/VARIANT/linux
 ahead = env $(kernel-env) UML_MAKE="$(MAKE)" uml/kernel/ahead $(SRC) $(OBJ) $(LINUX)
 
 # A configured tree in a folder given on the command line (tests/mutants): build only
-linux-in:
+linux-in: $(INPUTS)
 	@env $(kernel-env) uml/kernel/build $(SRC) $(OBJ) $(LINUX) $(KMAKE) -j$(JOBS)
 .PHONY: linux-in
