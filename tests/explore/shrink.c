@@ -168,7 +168,8 @@ static void say_why(const struct finding *f, const struct order *last)
 		cannot("%s: %s", plan, strerror(errno));
 	command = text(
 		"CMD='exec /tests/%s /tests/why.plan' RUN='--no-fuse --add %s --add %s --add %s --append explore.go=0 --append explore.points=/tests/points' "
-		"CURE=no MEM=" GUEST_MEMORY " uml/gdb/why '%s' '%s' 2>/dev/null",
+		"CURE=no MEM=" GUEST_MEMORY
+		" uml/gdb/why '%s' '%s' 2>/dev/null",
 		base(o.program), o.program, plan, points_file, o.kernel,
 		o.image);
 	file = popen(command, "re");

@@ -5,8 +5,12 @@
  *
  * mmap(2) promises that such bytes are not written out. They were in the page cache,
  * though, and turned up once write, ftruncate or fallocate moved the end: 3072 of
- * 3072 bytes stale, before 34b5c4a6e4fb.
+ * 3072 bytes stale, before 34b5c4a6e4fb. It did not think of writes that pass the page
+ * cache by.
  */
+#define _GNU_SOURCE
+#include <linux/fuse.h>
+
 #include "scenario.h"
 
 #define EOF_AT 1024
@@ -55,6 +59,38 @@ SCENARIO(extended_by_fallocate)
 	DO(u, FALLOCATE, fd, 0, 0, 2 * PAGE);
 	expect_zeros(u, fd);
 	outcome("zeros");
+}
+
+static void extend_directly(struct user *user, int fd, int direct)
+{
+	bool stale = kernel() == STOCK;
+
+	store_past_eof(user, fd);
+	EXPECT_DO(1, user, WRITE, direct, PAGE, 1, 'b');
+	if (!stale) {
+		expect_zeros(user, fd);
+		return;
+	}
+	EXPECT_DO(PAGE - EOF_AT, user, READ_COUNT, fd, EOF_AT, PAGE - EOF_AT);
+	DO(user, FSYNC, fd);
+	EXPECT_EQ('z', server_byte("f", EOF_AT));
+}
+
+SCENARIO(extended_by_direct_write)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	MAP_OR_ENODEV(u, fd, PAGE);
+	extend_directly(u, fd, OPEN(u, "f", O_RDWR | O_DIRECT));
+}
+
+SCENARIO(extended_by_a_file_without_cache)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	MAP_OR_ENODEV(u, fd, PAGE);
+	GATE("claim %d open", FOPEN_DIRECT_IO);
+	extend_directly(u, fd, OPEN(u, "f", O_RDWR));
 }
 
 TEST_HARNESS_MAIN

@@ -10,6 +10,9 @@
  * 0ab08f576b9e: no size is taken from a reply that is out of date, or while we are
  * changing the size ourselves.
  */
+#define _GNU_SOURCE
+#include <linux/fuse.h>
+
 #define SERVER_OPTIONS "-o attr_timeout=0,max_readahead=0"
 #include "scenario.h"
 
@@ -95,6 +98,81 @@ SCENARIO(reply_from_inside_a_truncate)
 	EXPECT_EQ('s', server_byte("f", 4 * PAGE));
 	EXPECT_EQ(5 * PAGE, server_size("f"));
 	outcome("new data stays");
+}
+
+/*
+ * The server has made the file longer, and tells somebody else before it answers. Who took
+ * that size left nothing to be done for who made it longer: what was stored past the old
+ * end stayed (A19).
+ */
+static void seen_before_the_reply(struct user *user, struct user *other, int fd,
+				  int by, enum verb how)
+{
+	const char *request = how == FALLOCATE	? "fallocate" :
+			      how == COPY_RANGE ? "copy_file_range" :
+						  "write";
+	int stat = OPEN(other, "f", O_RDONLY), source = -1;
+	bool stale = kernel() == STOCK &&
+		     (how == COPY_RANGE || (how == WRITE && by != fd));
+
+	if (how == COPY_RANGE)
+		source = OPEN(user, "source", O_RDWR);
+	DO(user, TRUNCATE, fd, 100);
+	MAP_OR_ENODEV(user, fd, PAGE);
+	DO(user, STORE, 200, 'z');
+	GATE("hold %s after", request);
+	if (how == FALLOCATE)
+		begin(user, FALLOCATE, fd, 0, 0, 2 * PAGE);
+	else if (how == COPY_RANGE)
+		begin(user, COPY_RANGE, source, 0, fd, PAGE, PAGE);
+	else
+		begin(user, WRITE, by, PAGE, PAGE, 'b');
+	GATE("wait %s", request);
+	begin(other, SIZE, stat);
+	settle(1);
+	GATE("release");
+	EXPECT_LE(0, finish(user));
+	EXPECT_LE(0, finish(other));
+	EXPECT_DO(2 * PAGE, other, SIZE, stat);
+	EXPECT_DO(stale ? 'z' : 0, user, READ, fd, 200);
+}
+
+SCENARIO(seen_before_the_reply_to_a_write)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	seen_before_the_reply(u, v, fd, fd, WRITE);
+}
+
+SCENARIO(seen_before_the_reply_to_a_direct_write)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	seen_before_the_reply(u, v, fd, OPEN(u, "f", O_RDWR | O_DIRECT), WRITE);
+}
+
+SCENARIO(seen_before_the_reply_to_a_file_without_cache)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	GATE("claim %d open times=1", FOPEN_DIRECT_IO);
+	seen_before_the_reply(u, v, fd, OPEN(u, "f", O_RDWR), WRITE);
+}
+
+SCENARIO(seen_before_the_reply_to_a_fallocate)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT);
+
+	seen_before_the_reply(u, v, fd, fd, FALLOCATE);
+}
+
+SCENARIO(seen_before_the_reply_to_a_copy)
+{
+	int fd;
+
+	ASSERT_EQ(0, server_file("source", PAGE, 's'));
+	fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	seen_before_the_reply(u, v, fd, fd, COPY_RANGE);
 }
 
 TEST_HARNESS_MAIN

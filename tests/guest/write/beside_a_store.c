@@ -120,6 +120,26 @@ SCENARIO(write_fails)
 	expect_store(u, fd, 1);
 }
 
+/* The server takes the first page only: the second one is as the server has it, and the store. */
+SCENARIO(write_is_short)
+{
+	int fd = MAPPED_FILE(u, "f", 2 * PAGE), other = OPEN(v, "f", O_RDWR);
+
+	DO(u, STORE_PAGES, 0, 2, 'a');
+	DO(u, FSYNC, fd);
+	DO(u, STORE, PAGE + 1, 's');
+	GATE("short %ld write times=1", PAGE);
+	EXPECT_DO(PAGE, v, WRITE, other, 0, PAGE + 1, 'w');
+	if (kernel() == STOCK && can(FAILED_WRITE_STAYS)) {
+		EXPECT_DO('s', v, READ, other, PAGE + 1);
+		DO(u, FSYNC, fd);
+		EXPECT_EQ('s', server_byte("f", PAGE + 1));
+		return;
+	}
+	EXPECT_DO(kernel() == STOCK ? 0 : 's', v, READ, other, PAGE + 1);
+	expect_store(u, fd, PAGE + 1);
+}
+
 /* With no store it is as the server has it. */
 SCENARIO(write_fails_on_a_clean_page)
 {
