@@ -14,9 +14,9 @@ ksrc-* | *-debug)
 	exit 0
 	;;
 esac
-own_top
+# what is made is not made again
+own_top ./bin ./rootfs.cpio "$NAME/tests/lib"
 cd "$top" || exit
-mkdir -p "build/$NAME"
 ln -s "$real/linux" "$real/src" "$real/obj" "build/$NAME/"
 cp -a "$real/.configured" "build/$NAME/"
 ln -s "$repo" build/

@@ -39,6 +39,7 @@ busy=''
 at_end() {
 	# shellcheck disable=SC2086 # a list
 	[ -z "$busy" ] || kill $busy
+	busy=''
 }
 
 for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -50,6 +51,8 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 			busy="$busy $!"
 		done
 	fi
+	# ... and quiet again
+	[ $i -ne 8 ] || at_end
 	run --log "$scratch/log.$i" -- sh -c "$traffic"
 	[ $i -gt 1 ] || {
 		tried 0 'traffic on the mount'
