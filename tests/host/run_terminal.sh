@@ -39,6 +39,23 @@ shown '^got WINCH'
 ok $? '... and the shell gets SIGWINCH' || remark "$screen"
 is "$(cat "$scratch/after")" "$(cat "$scratch/before")" 'the terminal is as it was'
 
+# A line typed before there is a guest, and then nothing, the end neither. In virtual time, a guest
+# that was given it at once would look at it only when more is typed
+: >"$screen"
+mkfifo "$scratch/keys"
+echo "until [ -e $scratch/typed ]; do sleep 0.05; done; exec uml/run --kernel $kernel --initrd $image --mem $mem \
+	--virtual-time --terminal -- sh -c 'read -r line; echo got \$line'" >"$scratch/reader"
+timeout 60 script -q -f -e -c "sh $scratch/reader" "$screen" <"$scratch/keys" >/dev/null 2>&1 &
+session=$!
+exec 8>"$scratch/keys"
+echo early >&8
+await shown '^early'
+touch "$scratch/typed"
+await shown '^got early'
+ok $? 'what was typed before the guest was there arrives' || remark "$screen"
+exec 8>&-
+wait $session
+
 # The same in a terminal that uml/console attached
 uml/run --timeout 60 --kernel "$kernel" --initrd "$image" --mem $mem --pty -- sh -c 'read enter; read -r line; eval "$line"' >"$scratch/out" 2>&1 </dev/null &
 run=$!
