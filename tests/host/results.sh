@@ -17,6 +17,7 @@ esac
 # what is made is not made again
 own_top ./bin ./rootfs.cpio "$NAME/tests/lib"
 cd "$top" || exit
+mkdir -p "build/$NAME"
 ln -s "$real/linux" "$real/src" "$real/obj" "build/$NAME/"
 cp -a "$real/.configured" "build/$NAME/"
 ln -s "$repo" build/
