@@ -260,18 +260,25 @@ static const struct profile *pick_start(struct order *order, uint64_t *state)
 	return p->n ? p : &profiles[0];
 }
 
-/* PCT, placed exactly: who is first, and DEPTH - 1 waits at any places */
+/* PCT, placed exactly: at DEPTH - 1 places of all that a run has, a priority ends */
 static void choose_pct(struct order *order, uint32_t kind, unsigned int depth,
 		       uint64_t *state)
 {
-	const struct profile *p = pick_start(order, state);
-	const struct wait **list = checked(calloc(p->n, sizeof(*list)));
-	size_t n = places_of(p, ACTORS, kind, list);
+	const struct wait **list =
+		checked(calloc(profiles[0].n, sizeof(*list)));
+	size_t n = places_of(&profiles[0], ACTORS, kind, list);
+	char *words = text("all=%u pct=%u", kind, order->seed);
 
 	if (!n)
-		n = places_of(p, ACTORS, PLACE, list);
-	for (; depth > 1; depth--)
-		add_wait(order, list[chance(state) % n], length(state));
+		n = 1;
+	add_words(order, words);
+	free(words);
+	for (char sep = ':'; depth > 1; depth--, sep = ',') {
+		size_t used = strlen(order->words);
+
+		snprintf(order->words + used, sizeof(order->words) - used,
+			 "%c%zu", sep, 1 + (size_t)(chance(state) % n));
+	}
 	free(list);
 }
 
@@ -309,6 +316,24 @@ static void choose_window(struct order *order, bool own, uint64_t *state)
 	free(list);
 }
 
+/* The same by chance: one task, or all, wait at one in so many of such places */
+static void choose_seams(struct order *order, bool own, uint64_t *state)
+{
+	const struct profile *p = pick_start(order, state);
+	const struct wait **list = checked(calloc(p->n, sizeof(*list)));
+	size_t n = pick_actor(p, FREE, true, list, state);
+	unsigned int rate = 1u << chance(state) % 5;
+
+	if (chance(state) % 4 == 0)
+		n = places_of(p, ACTORS, FREE, list);
+	for (size_t at = 0; at < n; at++)
+		if (chance(state) % rate == 0)
+			add_wait(order, list[at], length(state));
+	if (chance(state) % 4)
+		slow_woken(order, own, state);
+	free(list);
+}
+
 /*
  * A task that is slow from some place on: it waits there, and then at one place in so
  * many. Or only there, and another task somewhere else.
@@ -340,40 +365,68 @@ static void choose_slow(struct order *order, uint32_t kind, bool own,
 	free(list);
 }
 
+/* How many events of some functions each task has; the server's threads are tasks, too */
+#define SHARES 16
+struct share {
+	unsigned int task, events;
+};
+
+static unsigned int count_events(uint32_t kind, uint32_t groups,
+				 struct share *shares)
+{
+	unsigned int n = 0, at;
+
+	for (size_t i = 0; i < profiles[0].n; i++) {
+		const struct wait *w = &profiles[0].places[i];
+
+		if (!is_kind(w, kind) ||
+		    (groups && !(place_of(w->pc)->kind & groups)))
+			continue;
+		for (at = 0; at < n && shares[at].task != w->task; at++)
+			;
+		if (at == SHARES)
+			continue;
+		if (at == n)
+			shares[n++] = (struct share){ .task = w->task };
+		shares[at].events++;
+	}
+	return n;
+}
+
 /* SURW over the events of a few functions, in proportion to how many each task has */
 static void choose_surw(struct order *order, uint32_t kind, uint64_t *state)
 {
+	static const uint32_t releases[] = { UNLOCK, LETGO };
+	struct share shares[SHARES];
+	unsigned int n = 0;
 	uint32_t groups = 0;
 	char *words;
 
-	for (int n = chance(state) % 4; n; n--)
+	if (!o.points && chance(state) % 2)
+		kind = releases[chance(state) % 2];
+	for (int few = chance(state) % 4; few; few--)
 		groups |= 1u << (GROUP + chance(state) % GROUPS);
-	for (int tries = 0; tries < 2; tries++, groups = 0) {
-		unsigned int events[ACTORS] = {}, tasks = 0;
-		char list[128] = "";
+	if (groups)
+		n = count_events(kind, groups, shares);
+	/* nothing to choose from with these functions: all */
+	if (n < 2) {
+		groups = 0;
+		n = count_events(kind, 0, shares);
+	}
+	if (n < 2) {
+		kind = PLACE;
+		n = count_events(kind, 0, shares);
+	}
+	words = text("random=%u:0 all=%u any=%u surw=", order->seed, kind,
+		     groups);
+	add_words(order, words);
+	free(words);
+	for (unsigned int i = 0; i < n; i++) {
+		size_t used = strlen(order->words);
 
-		for (size_t i = 0; i < profiles[0].n; i++) {
-			const struct wait *w = &profiles[0].places[i];
-
-			if (is_kind(w, kind) &&
-			    (!groups || place_of(w->pc)->kind & groups))
-				events[actor(w)]++;
-		}
-		for (unsigned int who = 1; who <= FLUSHER; who++) {
-			if (!events[who])
-				continue;
-			sprintf(list + strlen(list), "%s%u:%u",
-				*list ? "," : "", who, events[who]);
-			tasks++;
-		}
-		/* nothing to choose from with these functions: all */
-		if (tasks < 2 && groups)
-			continue;
-		words = text("random=%u:0 surw=%s all=%u any=%u", order->seed,
-			     *list ? list : "1:1", kind, groups);
-		add_words(order, words);
-		free(words);
-		return;
+		snprintf(order->words + used, sizeof(order->words) - used,
+			 "%s%u:%u", i ? "," : "", shares[i].task,
+			 shares[i].events);
 	}
 }
 
@@ -443,9 +496,10 @@ bool choose(unsigned int seed, struct order *order)
 	if (o.points)
 		kind = kind_by_name(o.points);
 	if (how == PORTFOLIO) {
-		static const enum how mix[] = { WINDOW, SLOW, RANDOM };
+		static const enum how mix[] = { WINDOW, WINDOW, SLOW,
+						RANDOM, PCT,	SURW };
 
-		how = mix[chance(&state) % 3];
+		how = mix[chance(&state) % 6];
 	}
 	switch (how) {
 	case USLEEP:
@@ -463,7 +517,10 @@ bool choose(unsigned int seed, struct order *order)
 		choose_pct(order, kind, o.depth, &state);
 		break;
 	case WINDOW:
-		choose_window(order, own, &state);
+		if (chance(&state) % 2)
+			choose_seams(order, own, &state);
+		else
+			choose_window(order, own, &state);
 		break;
 	default:
 		choose_slow(order, chance(&state) % 2 ? PLACE : kind, own,

@@ -27,7 +27,7 @@ extern struct options {
 	const char *kernel, *image, *program, *out, *places, *points, *replay;
 	enum how how;
 	unsigned int from, to; /* seeds */
-	unsigned int rate, depth, jobs, stop, batch, times;
+	unsigned int rate, depth, jobs, stop, batch, times, vain;
 	bool resume, lost, quick, is_test;
 	char **append;
 	int n_append;
@@ -104,7 +104,7 @@ struct result {
 	size_t n_waits;
 	uint32_t *pairs; /* of places, new in this guest */
 	size_t n_pairs;
-	unsigned long points;
+	unsigned long points, ticks;
 };
 
 /* Some orders, one after the other in one guest, which ends with the first that fails. */

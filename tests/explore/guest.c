@@ -179,11 +179,12 @@ static void add_pairs(struct result *r, const char *list)
 static void read_log(const char *log, struct batch *batch)
 {
 	struct result *r = batch->results - 1, *end = batch->results + batch->n;
+	unsigned long begin = 0;
 	struct wait w;
 
 	for (const char *at = log; (at = strstr(at, "explore: "));) {
 		at += strlen("explore: ");
-		if (!strncmp(at, "on at", 5) && ++r == end)
+		if (sscanf(at, "on at tick %lu", &begin) == 1 && ++r == end)
 			break;
 		if (r < batch->results)
 			continue;
@@ -193,8 +194,9 @@ static void read_log(const char *log, struct batch *batch)
 			add_wait(r, &w);
 		else if (!strncmp(at, "pairs ", 6))
 			add_pairs(r, at + 6);
-		else
-			sscanf(at, "end, %lu", &r->points);
+		else if (sscanf(at, "end, %lu points, tick %lu", &r->points,
+				&r->ticks) == 2)
+			r->ticks -= begin;
 	}
 }
 

@@ -115,6 +115,8 @@ static const struct argp_option options[] = {
 	{ "times", 't', "N", 0,
 	  "N ranges of seeds, 1000 apart: how many runs until the first failure in each",
 	  0 },
+	{ "vain", 'v', "N", 0,
+	  "with --times: give up when the first N ranges have nothing", 0 },
 	{ "stop", 'S', "N", 0,
 	  "end after so many different failures (1), 0: never", 0 },
 	{ "append", 'a', "WORDS", 0, "more words for the kernel's command line",
@@ -166,6 +168,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
 		break;
 	case 't':
 		o.times = number(arg, "times");
+		break;
+	case 'v':
+		o.vain = number(arg, "vain");
 		break;
 	case 'S':
 		o.stop = number(arg, "stop");

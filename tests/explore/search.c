@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,9 +124,30 @@ static struct finding *finding(const char *symptom)
 
 static struct {
 	unsigned int next, done, failed, found, new_pairs_at;
+	unsigned long ticks;
 	double begin, shown;
 	bool more;
 } at;
+
+/* Of all guests that have ended, with all of their processes */
+static double cpu_seconds(void)
+{
+	struct rusage use;
+
+	getrusage(RUSAGE_CHILDREN, &use);
+	return use.ru_utime.tv_sec + use.ru_stime.tv_sec +
+	       (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
+}
+
+/* As many guests at a time as the largest one would take, and this process */
+static long megabytes(void)
+{
+	struct rusage guest, self;
+
+	getrusage(RUSAGE_CHILDREN, &guest);
+	getrusage(RUSAGE_SELF, &self);
+	return (guest.ru_maxrss * o.jobs + self.ru_maxrss) / 1024;
+}
 
 /* The next orders of one guest; equal seeds are in equal company, whoever runs them. */
 static bool next_batch(struct batch *batch)
@@ -199,6 +221,7 @@ static size_t take_results(struct batch *batch)
 		if (r->end == NOT_RUN)
 			break;
 		at.done++;
+		at.ticks += r->ticks;
 		note_run(batch->orders[i].seed, r);
 		for (size_t j = 0; j < r->n_pairs; j++)
 			if (add_pair(r->pairs[j]))
@@ -254,7 +277,7 @@ static void loop(void)
 	at.next = o.from;
 	at.begin = now();
 	at.more = true;
-	at.done = at.failed = at.found = 0;
+	at.done = at.failed = at.found = at.ticks = 0;
 	do {
 		for (unsigned int i = 0; i < o.jobs && at.more && !interrupted;
 		     i++) {
@@ -293,6 +316,7 @@ unsigned int search(void)
 {
 	bool terminal = isatty(1);
 	unsigned int number = 0;
+	double before = cpu_seconds();
 
 	prepare();
 	open_runs();
@@ -302,6 +326,10 @@ unsigned int search(void)
 	       now() - at.begin, at.done / (now() - at.begin), at.failed,
 	       at.found, n_pairs, at.new_pairs_at,
 	       interrupted ? "; interrupted" : "");
+	if (at.done)
+		printf("a run: %lu ticks, %.0f ms of CPU time; memory: at most %ld MB\n",
+		       at.ticks / at.done,
+		       1000 * (cpu_seconds() - before) / at.done, megabytes());
 	if (o.how == EVERY) {
 		size_t all = every_place(), left = 0;
 
@@ -322,14 +350,18 @@ unsigned int search(void)
 int count_runs(void)
 {
 	unsigned int limit = o.to - o.from + 1, in_vain = 0, first = o.from;
+	unsigned long runs = 0;
+	double begin = now();
 
 	prepare();
 	o.stop = 1;
-	/* once more than half were in vain, the median is known */
-	for (unsigned int i = 1;
-	     i <= o.times && in_vain * 2 <= o.times && !interrupted; i++) {
+	for (unsigned int i = 0; i < o.times && !interrupted; i++) {
 		struct finding *f;
 
+		/* the median is known, or nothing is likely to come */
+		if (in_vain * 2 > o.times ||
+		    (o.vain && in_vain == i && i >= o.vain))
+			break;
 		o.from = first + i * 1000;
 		o.to = o.from + limit - 1;
 		free(was_run);
@@ -337,14 +369,20 @@ int count_runs(void)
 		findings = NULL;
 		last_finding = &findings;
 		loop();
+		runs += at.done;
 		/* of several, the first */
 		for (f = findings; f && f->next; f = f->next)
 			if (f->next->seed > f->seed)
 				f->next->seed = f->seed;
 		in_vain += !f;
-		printf("took %u: %s\n", f ? f->seed - o.from + 1 : limit + 1,
-		       f ? f->symptom : "not found");
+		if (!interrupted)
+			printf("took %u: %s\n",
+			       f ? f->seed - o.from + 1 : limit + 1,
+			       f ? f->symptom : "not found");
 		fflush(stdout);
 	}
+	if (!interrupted)
+		printf("all: %lu runs in %.0f s, %.0f s of CPU time\n", runs,
+		       now() - begin, cpu_seconds());
 	return interrupted ? CANNOT : 0;
 }

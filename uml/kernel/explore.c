@@ -19,7 +19,10 @@
  *	explore.surw=TASK:N,...	    SURW: TASK has N more events, places of explore.points
  *				    where it is chosen by chance, in proportion to what each
  *				    has left, who goes on
- *	explore.after=TICK	    these only after this tick
+ *	explore.pct=SEED:P,...	    PCT: all tasks have priorities by chance, and at each place
+ *				    of explore.points whoever has the highest goes on; at the
+ *				    P-th place of all, whoever is there gets the lowest
+ *	explore.after=TICK	    waits by chance only after this tick
  *	explore.own=1		    these only in tasks of the program's, and the flusher
  *	explore.all=M		    these only at places that have all bits of M in the table
  *	explore.any=M		    ... and one of these
@@ -38,11 +41,13 @@
  *	explore: wait TASK:N:J tick T pc ADDRESS NAME
  *	explore: point TASK:N tick T pc ADDRESS NAME
  *	explore: pairs HASH HASH...
- *	explore: end, P points
+ *	explore: end, P points, tick T
  */
 #include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/kernel_read_file.h>
+#include <linux/sched/rt.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -56,6 +61,8 @@
 #define EXPLORE_PAIRS_BITS 15
 /* by chance: with more, a task that has much to do looks like one that hangs */
 #define EXPLORE_CHANCES 500
+/* SURW has one at every second event, and most are over at once */
+#define EXPLORE_TURNS 4000
 #define EXPLORE_NAMES 4
 #define EXPLORE_FLUSHER 5
 
@@ -87,6 +94,9 @@ static unsigned int explore_all, explore_any;
 static unsigned long explore_after, explore_points;
 static char *explore_points_file;
 static unsigned int explore_nth[EXPLORE_PIDS];
+/* PCT: seed, places where a priority ends, who has been given one */
+static unsigned int explore_pct, explore_changes[8], explore_nr_changes;
+static bool explore_has_priority[EXPLORE_PIDS];
 /* how often it had slept at its last tick */
 static unsigned long explore_slept[EXPLORE_PIDS];
 static pid_t explore_names[EXPLORE_NAMES + 1], explore_program;
@@ -103,7 +113,7 @@ static bool explore_asked(void)
 {
 	return explore_nr_waits || explore_nr_at || explore_rate ||
 	       explore_woken || explore_nr_shares || explore_trace ||
-	       explore_points_file;
+	       explore_pct || explore_points_file;
 }
 
 /* May this task sleep here? */
@@ -229,7 +239,7 @@ static unsigned int explore_event(unsigned int task)
 		explore_choose(false);
 	me->here = true;
 	while (explore_chosen && explore_chosen != me &&
-	       explore_nr_chances < EXPLORE_CHANCES && explore_on) {
+	       explore_nr_chances < EXPLORE_TURNS && explore_on) {
 		seen = explore_choices;
 		explore_nr_chances++;
 		slept++;
@@ -242,6 +252,68 @@ static unsigned int explore_event(unsigned int task)
 	me->left--;
 	explore_choose(false);
 	return slept;
+}
+
+/*
+ * PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010): the scheduler's own
+ * priorities, and at each place whoever was woken and has a higher one goes first.
+ */
+#define EXPLORE_LOWEST 1
+#define EXPLORE_FIRST (EXPLORE_LOWEST + ARRAY_SIZE(explore_changes))
+
+static void explore_give_priority(struct task_struct *task, int priority)
+{
+	struct sched_param param = { .sched_priority = priority };
+
+	if (task->pid >= EXPLORE_PIDS)
+		return;
+	explore_has_priority[task->pid] = priority;
+	sched_setscheduler_nocheck(task, priority ? SCHED_FIFO : SCHED_NORMAL,
+				   &param);
+}
+
+static void explore_first_priority(struct task_struct *task)
+{
+	unsigned int name = task->pid;
+
+	/* the program itself only waits for its tasks */
+	if (task->tgid == explore_program || task->tgid == 1 ||
+	    (!task->mm && !(task->flags & PF_WQ_WORKER)) ||
+	    task->policy != SCHED_NORMAL)
+		return;
+	for (unsigned int i = 1; i <= EXPLORE_NAMES; i++)
+		if (explore_names[i] == task->pid)
+			name = i;
+	explore_give_priority(
+		task, EXPLORE_FIRST + explore_chance(name, 0) %
+					      (MAX_RT_PRIO - EXPLORE_FIRST));
+}
+
+static void explore_priorities(bool on)
+{
+	struct task_struct *process, *task;
+
+	rcu_read_lock();
+	for_each_process_thread(process, task) {
+		if (on)
+			explore_first_priority(task);
+		else if (task->pid < EXPLORE_PIDS &&
+			 explore_has_priority[task->pid])
+			explore_give_priority(task, 0);
+	}
+	rcu_read_unlock();
+}
+
+static void explore_next_by_priority(void)
+{
+	/* a worker that is new */
+	if (!explore_has_priority[current->pid])
+		explore_first_priority(current);
+	for (unsigned int i = 0; i < explore_nr_changes; i++)
+		if (explore_changes[i] == explore_points)
+			explore_give_priority(current, EXPLORE_LOWEST + i);
+	if (need_resched())
+		schedule();
 }
 
 /*
@@ -308,6 +380,8 @@ static void explore_tick(unsigned long pc)
 		if (explore_trace)
 			pr_info("explore: point %u:%u tick %lu pc %lx %s\n",
 				task, nth, ticks, pc, current->comm);
+		if (explore_pct)
+			explore_next_by_priority();
 		if (ticks > explore_after && wait < 0 &&
 		    (!explore_own || task <= EXPLORE_FLUSHER)) {
 			wait = explore_draw(task, nth, woken);
@@ -372,13 +446,16 @@ static void explore_say_pairs(void)
 
 static void explore_set(bool on)
 {
+	if (on != explore_on && explore_pct)
+		explore_priorities(on);
 	if (on && !explore_on) {
 		pr_info("explore: on at tick %lu\n", ticks);
 		explore_last_pc = 0;
 	}
 	if (!on && explore_on) {
 		explore_say_pairs();
-		pr_info("explore: end, %lu points\n", explore_points);
+		pr_info("explore: end, %lu points, tick %lu\n", explore_points,
+			ticks);
 	}
 	explore_on = on;
 }
@@ -455,6 +532,21 @@ static int explore_set_random(const char *value, const struct kernel_param *kp)
 		       -EINVAL;
 }
 
+static int explore_set_pct(const char *value, const struct kernel_param *kp)
+{
+	if (sscanf(value, "%u", &explore_pct) != 1 || !explore_pct)
+		return -EINVAL;
+	explore_seed = explore_pct;
+	while ((value = strpbrk(value, ":,"))) {
+		if (explore_nr_changes == ARRAY_SIZE(explore_changes))
+			return -ENOSPC;
+		if (sscanf(++value, "%u",
+			   &explore_changes[explore_nr_changes++]) != 1)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 /* On the command line: whether from the start. By the command: from now. */
 static int explore_set_go(const char *value, const struct kernel_param *kp)
 {
@@ -476,6 +568,7 @@ static int explore_set_new(const char *value, const struct kernel_param *kp)
 	explore_nr_waits = explore_nr_at = explore_nr_shares = 0;
 	explore_nr_chances = 0;
 	explore_seed = explore_rate = explore_woken = 0;
+	explore_pct = explore_nr_changes = 0;
 	explore_all = explore_any = 0;
 	explore_after = explore_points = explore_choices = 0;
 	explore_nr_new_pairs = 0;
@@ -509,6 +602,7 @@ static int explore_set_me(const char *value, const struct kernel_param *kp)
 EXPLORE_WRITTEN(waits);
 EXPLORE_WRITTEN(at);
 EXPLORE_WRITTEN(surw);
+EXPLORE_WRITTEN(pct);
 EXPLORE_WRITTEN(random);
 EXPLORE_WRITTEN(go);
 EXPLORE_WRITTEN(new);
