@@ -50,10 +50,12 @@ for way in "$below/$scratch/beside" /../beside /.. "$below"; do
 	run --share "$share" -- sh -c "$tries mount -t hostfs none /tmp/m -o $way && tries /tmp/m $file $dir"
 	untouched "a share, left by -o $(echo "$way" | sed "s|$scratch|...|")"
 	is "$(cat "$scratch/out")" '' '... nothing is read'
+	like "$scratch/err" "can't create /tmp/m/.*: Permission denied" '... though all was tried'
 done
 run --share "$share:rw" -- sh -c "$tries mount -t hostfs none /tmp/m -o /.. && tries /tmp/m beside/secret beside"
 untouched 'a writable share, left'
 is "$(cat "$scratch/out")" '' '... nothing is read'
+like "$scratch/err" "can't create /tmp/m/.*: Permission denied" '... though all was tried'
 run --share "$share:rw" -- sh -c 'cd /mnt/share && echo new >new && chmod 640 new && mkdir d && mv new d/moved && truncate -s 2 d/moved && touch -d "2001-01-01 00:00:00" d/moved && rm file && stat -c "%a %s %Y" d/moved'
 is "$status $(cat "$scratch/out")" '0 640 2 978307200' '... inside, all can be done'
 is "$(stat -c '%a %s %Y' "$share/d/moved")" '640 2 978307200' '... and arrives'

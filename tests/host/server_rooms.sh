@@ -36,9 +36,12 @@ for room in gate server; do
 	for file in "$rooms/$room"/*.c; do
 		${CC:-cc} -O1 -DFUSE_USE_VERSION=314 -D_FILE_OFFSET_BITS=64 -I/usr/include/fuse3 -c -o "$scratch/$room/$(basename "$file" .c)" "$file" || break
 	done
+	ok $? "$room compiles by itself"
 	calls "$scratch/$room"/* >"$scratch/edges"
 	try tsort "$scratch/edges"
 	tried 0 "$room: no circle of calls"
+	[ -s "$scratch/edges" ]
+	ok $? '... among those that there are'
 done
 
 # What each leaves to others to define: libfuse and libc, not the other room
