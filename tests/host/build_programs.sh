@@ -13,7 +13,7 @@ harness=build/patched/src/tools/testing/selftests/kselftest_harness.h
 test=tests/guest/truncate/waits_for_held_write.c
 
 made() {
-	try make --no-print-directory -o config -o linux image test-programs T=truncate/waits_for_held_write VARIANT=patched DEPS=no
+	try make --no-print-directory -o config -o linux image test-programs T=truncate/waits_for_held_write VARIANT=patched DEBUG= DEPS=no
 }
 # a program holds the mark of its source
 mark() { # file, word

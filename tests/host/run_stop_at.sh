@@ -26,7 +26,7 @@ tried 7 'the status is the command'"'"'s'
 
 tick=$((count / 2))
 # shellcheck disable=SC2086 # words
-run --stop-at $tick --keep "$scratch/kept" -- $store
+run --stop-at $tick --keep "$scratch/kept" $no_core -- $store
 tried 0 'a run that ends at a tick'
 like "$scratch/err" "^uml/run: stopped at tick $tick: [a-z-]+\[[0-9]+\] in [a-z_]+ " "... says where: $(sed -n 's/.*stopped at //p' "$scratch/err")"
 if command -v zstd >/dev/null; then

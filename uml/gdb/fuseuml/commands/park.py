@@ -262,6 +262,8 @@ def park(ticks=None, force=False, stop_on_wake=True):
 
 
 def _set_register(register, value):
+    # with the stack pointer gone, what was selected may be inlined in what is no frame
+    gdb.newest_frame().select()
     try:
         gdb.execute("set $%s = %#x" % (register, value), to_string=True)
     except gdb.error:
