@@ -1,7 +1,8 @@
 # Other people's FUSE servers, to stand behind the gate: one of our own file system, dynamic
 # and static, and what loads them. Not in the image: tests add them.
 
-plain-source := tests/servers/plain.c $(wildcard fs-image/server/*.c)
+# (the server as it was compiled for the image)
+plain-source := tests/servers/plain.c $(patsubst %.c,$(objects)/fuse-server/%.o,$(wildcard fs-image/server/*.c))
 plain-flags  := -O2 -g -Wall -Wextra $(fuse-server_FLAGS) -Ifs-image/server
 
 build/bin/plain-server: $(plain-source) $(headers)
