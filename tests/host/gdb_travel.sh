@@ -18,7 +18,7 @@ act /mnt/fuse/b open:4 pwrite:0 fsync load:0 &
 wait
 cat /mnt/fuse/? | md5sum'
 
-# --- a hundred places at random, forwards and then backwards in no order
+# --- a hundred places at random, forwards and then in no order, by back and forward, and by goto
 in_gdb "$traffic" <<'END'
 boot
 goto 0
@@ -43,18 +43,24 @@ def place():
 random.seed(13)
 gdb.execute("goto 1")
 first = {}
-for tick in sorted(random.sample(range(1, 50000), 100)):
+steps = {}
+def to(tick):
     gdb.execute("goto %d" % tick)
-    gdb.execute("stepi %d" % random.randrange(8), to_string=True)
+    gdb.execute("stepi %d" % steps[tick], to_string=True)
+for tick in sorted(random.sample(range(1, 50000), 100)):
+    steps[tick] = random.randrange(8)
+    to(tick)
     first[tick] = place()
 order = list(first)
 random.shuffle(order)
 wrong = 0
-for tick in order:
+for n, tick in enumerate(order):
     then, digest = first[tick]
-    steps = state.places.index(then) - state.at
-    if steps:
-        gdb.execute("%s %d" % ("forward" if steps > 0 else "back", abs(steps)))
+    places = state.places.index(then) - state.at if n < 50 else 0
+    if places:
+        gdb.execute("%s %d" % ("forward" if places > 0 else "back", abs(places)))
+    else:
+        to(tick)
     now, again = place()
     if now.tick != then.tick or now.pc != then.pc or not then.is_here() or again != digest:
         wrong += 1
@@ -85,7 +91,7 @@ def walk(there, back, count):
     for _ in range(count):
         quiet(there)
         # reverse-stepi takes the call of the counter for one instruction
-        while quiet("info symbol $pc").startswith(("__sanitizer_cov_trace_pc", "edges_")):
+        while quiet("info symbol $pc").startswith(("__sanitizer_cov_trace_pc", "ticks_", "edges_")):
             quiet("stepi")
         if not places[-1].same(state.now):
             places.append(state.now)
@@ -119,9 +125,13 @@ while True:
     if not running():
         break
     stops.append(state.now)
-wrong = 0
-for place in reversed(stops):
-    quiet("reverse-continue")
+wrong, left = 0, list(stops)
+for n in range(len(stops)):
+    count = 1 + n % 3
+    if len(left) < count:
+        break
+    quiet("reverse-continue %d" % count)
+    left, place = left[:-count], left[-count]
     wrong += not place.is_here()
 print("stops=%d wrong=%d" % (len(stops), wrong))
 

@@ -68,17 +68,6 @@ static noinline void edges_add(unsigned long pc, unsigned long sp)
 	edges_note((u64)from << 32 | block);
 }
 
-/*
- * What is left in registers is the same whether an edge is new or not: a debugger knows a
- * place between two ticks by them.
- */
-static noinline __attribute__((no_caller_saved_registers,
-			       target("general-regs-only"))) void
-edges_call(unsigned long pc, unsigned long sp)
-{
-	edges_add(pc, sp);
-}
-
 /* libc's */
 void *mmap64(void *at, size_t size, int prot, int flags, int fd, long offset);
 
@@ -99,6 +88,7 @@ static int edges_set(const char *value, const struct kernel_param *kp)
 	if (file == (void *)-1 || edges_calls == (void *)-1)
 		return -EBADF;
 	edges = file;
+	ticks_decide();
 	return 0;
 }
 

@@ -458,6 +458,7 @@ static void explore_set(bool on)
 			ticks);
 	}
 	explore_on = on;
+	ticks_decide();
 }
 
 /* The command is about to start. */

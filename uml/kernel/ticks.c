@@ -41,9 +41,12 @@ unsigned long ticks;
 unsigned long ticks_due_at = ULONG_MAX;
 static unsigned long ticks_stop_at;
 static bool ticks_on;
+/* what a block has to do: nothing, count, or more than that */
+static enum { TICKS_IDLE, TICKS_COUNT, TICKS_MORE } ticks_how;
 
 void __sanitizer_cov_trace_pc(void);
 void ticks_stop(unsigned long pc);
+static void ticks_decide(void);
 
 static void ticks_say(const char *why)
 {
@@ -78,20 +81,50 @@ ticks_due(unsigned long pc)
 	ticks_stop(pc);
 }
 
-/* Before the first task there is no current: the flag is the first thing looked at. */
-void __sanitizer_cov_trace_pc(void)
+static void ticks_decide(void)
 {
-	if (unlikely(edges))
-		edges_call((unsigned long)__builtin_return_address(0),
-			   (unsigned long)__builtin_frame_address(0));
+	if (edges || (ticks_on && (trace_fd >= 0 || explore_on)))
+		ticks_how = TICKS_MORE;
+	else
+		ticks_how = ticks_on ? TICKS_COUNT : TICKS_IDLE;
+}
+
+static noinline void ticks_keep(unsigned long pc, unsigned long sp)
+{
+	if (edges)
+		edges_add(pc, sp);
 	if (!ticks_on || !in_task())
 		return;
-	if (unlikely(trace_fd >= 0))
-		trace_tick((unsigned long)__builtin_return_address(0));
-	if (unlikely(++ticks >= ticks_due_at))
-		ticks_due((unsigned long)__builtin_return_address(0));
-	if (unlikely(explore_on))
-		explore_tick((unsigned long)__builtin_return_address(0));
+	if (trace_fd >= 0)
+		trace_tick(pc);
+	if (++ticks >= ticks_due_at)
+		ticks_due(pc);
+	if (explore_on)
+		explore_tick(pc);
+}
+
+/* Registers as in ticks_due(), whatever was kept */
+static noinline __attribute__((no_caller_saved_registers,
+			       target("general-regs-only"))) void
+ticks_more(unsigned long pc, unsigned long sp)
+{
+	ticks_keep(pc, sp);
+}
+
+/*
+ * Before the first task there is no current: the flag is the first thing looked at. What is
+ * rare is not in here: each block would save the registers that it wants.
+ */
+void __sanitizer_cov_trace_pc(void)
+{
+	unsigned long pc = (unsigned long)__builtin_return_address(0);
+
+	if (likely(ticks_how == TICKS_COUNT)) {
+		if (in_task() && unlikely(++ticks >= ticks_due_at))
+			ticks_due(pc);
+	} else if (ticks_how == TICKS_MORE) {
+		ticks_more(pc, (unsigned long)__builtin_frame_address(0));
+	}
 }
 EXPORT_SYMBOL(__sanitizer_cov_trace_pc);
 
@@ -100,6 +133,7 @@ static int ticks_set_on(const char *value, const struct kernel_param *kp)
 	bool was = ticks_on;
 	int err = param_set_bool(value, kp);
 
+	ticks_decide();
 	if (!was && ticks_on)
 		explore_begin();
 	if (was && !ticks_on) {

@@ -17,6 +17,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,7 +299,15 @@ static void restrict_calls(bool changes_too, bool ask, bool tell_end)
 void confine(const struct view *v)
 {
 	int version = confine_version();
+	sigset_t children;
 
+	/*
+	 * The kernel has a SIGCHLD for each stop of its processes, and ignores it. Blocked, it
+	 * costs a debugger nothing, who would see it
+	 */
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &children, NULL);
 	/* the numbers of descriptors show in the kernel's log */
 	close_range(GUEST_FDS, ~0U, 0);
 	clearenv();

@@ -43,7 +43,6 @@ def _pass(end, first, enable):
         while True:
             if end is not None:
                 guest.due(end.tick + 1)
-                ours.tick.enabled = True
             stopped = go()
             if stopped is None:
                 if end is not None:
@@ -73,7 +72,7 @@ def _pass(end, first, enable):
                 enable(True)
     finally:
         enable(False)
-        ours.tick.enabled = False
+        guest.due(None)
         if here is not None and here.is_valid():
             here.delete()
 
@@ -217,13 +216,12 @@ class _Until:
         self.end = end
         self.here = guest._Arrive(end)
         guest.due(end.tick + 1)
-        ours.tick.enabled = True
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        ours.tick.enabled = False
+        guest.due(None)
         if self.here.is_valid():
             self.here.delete()
 

@@ -74,6 +74,11 @@ def begins_block(pc):
 due_pc = None
 
 
+def stopped_at_tick():
+    global due_pc
+    due_pc = int(gdb.newest_frame().read_var("pc"))
+
+
 class Position:
     """Where the guest stands now. Two are equal in equal runs."""
 

@@ -25,6 +25,11 @@ def execute(command):
     gdb.execute(command, to_string=True)
 
 
+def at(function):
+    """A breakpoint's place. Names are looked up anew in each run, which takes its time."""
+    return "*%#x" % int(gdb.parse_and_eval("(unsigned long)&" + function))
+
+
 # --- may we? ----------------------------------------------------------------------
 
 
@@ -107,7 +112,7 @@ class _Edge(gdb.Breakpoint):
     """The guest's command starts, or has ended."""
 
     def __init__(self):
-        super().__init__("ticks_set_on", internal=True)
+        super().__init__(at("ticks_set_on"), internal=True)
         self.silent, self.start, self.end = True, False, False
 
     def stop(self):
@@ -118,9 +123,32 @@ class _Edge(gdb.Breakpoint):
 
 
 class _Arrive(gdb.Breakpoint):
+    """A position is reached. Off until its tick is: others pass there, and often."""
+
+    asleep = []
+
     def __init__(self, position, then=None):
         super().__init__("*%#x" % position.pc, internal=True)
         self.silent, self.position, self.then = True, position, then
+        self.sleep()
+
+    def sleep(self):
+        self.enabled = clock.ticks() >= self.position.tick
+        if not self.enabled:
+            self.asleep.append(self)
+
+    @classmethod
+    def next(cls):
+        """The tick at which the first of them is to be on."""
+        cls.asleep[:] = [one for one in cls.asleep if one.is_valid()]
+        return min((one.position.tick for one in cls.asleep), default=clock.ALL)
+
+    @classmethod
+    def wake(cls, tick=clock.ALL):
+        cls.next()
+        for one in [one for one in cls.asleep if one.position.tick <= tick]:
+            one.enabled = True
+            cls.asleep.remove(one)
 
     def stop(self):
         if not self.position.is_here():
@@ -140,9 +168,9 @@ class _Ours:
     def make(self):
         if self.edge is None:
             self.edge = _Edge()
-            self.tick = _Silent("ticks_stop")
-            self.begin = _Silent("start_kernel")
-            self.memory = _Silent("rest_init")
+            self.tick = _Silent(at("ticks_stop"))
+            self.begin = _Silent(at("start_kernel"))
+            self.memory = _Silent(at("rest_init"))
 
 
 ours = _Ours()
@@ -198,10 +226,12 @@ def quietly():
         yield users
     finally:
         _watched(False)
-        for b in (ours.tick, ours.begin, ours.memory):
-            b.enabled = False
+        ours.begin.enabled = ours.memory.enabled = False
+        due(None)
+        _Arrive.wake()
         if alive():
-            due(None)
+            if gdb.solib_name(gdb.newest_frame().pc()):
+                execute("sharedlibrary")
         users.enable(True)
         users.mute(False)
         if loud is not None:
@@ -209,12 +239,22 @@ def quietly():
         state.busy = parked.quiet = False
 
 
+_due = clock.ALL
+
+
 def due(tick):
-    """ticks_stop() is called at this tick; None: at none."""
-    value = clock.ALL if tick is None else tick
-    gdb.selected_inferior().write_memory(
-        int(gdb.parse_and_eval("(unsigned long)&ticks_due_at")), struct.pack("<Q", value)
-    )
+    """From here on the guest stops at this tick, in ticks_stop(); None: at none."""
+    global _due
+    _due = clock.ALL if tick is None else tick
+    _arm(_due)
+
+
+def _arm(tick):
+    ours.tick.enabled = tick != clock.ALL
+    if alive():
+        gdb.selected_inferior().write_memory(
+            int(gdb.parse_and_eval("(unsigned long)&ticks_due_at")), struct.pack("<Q", tick)
+        )
 
 
 _last_stop = None
@@ -223,15 +263,25 @@ _last_stop = None
 def go(command="continue"):
     """Run on; the breakpoints that stopped it, [] for a signal, None when the guest ended."""
     global _last_stop
-    _last_stop = None
-    execute(command)
-    if not alive():
-        return None
-    return _last_stop.breakpoints if isinstance(_last_stop, gdb.BreakpointEvent) else []
+    while True:
+        _last_stop = None
+        if command != "continue":
+            _Arrive.wake()
+        wakes = _Arrive.next()
+        _arm(min(wakes, _due))
+        execute(command)
+        if not alive():
+            return None
+        stopped = _last_stop.breakpoints if isinstance(_last_stop, gdb.BreakpointEvent) else []
+        if wakes >= _due or ours.tick not in stopped:
+            return stopped
+        clock.stopped_at_tick()
+        _Arrive.wake(wakes)
 
 
 def go_aloud():
     """The last part of the way is gdb's, who tells of the stop."""
+    _Arrive.wake()
     gdb.execute("continue")
 
 
@@ -303,8 +353,18 @@ def start_over(from_boot=False):
     if os.path.exists("guest/pid"):
         os.unlink("guest/pid")
     output.clear()
+    # (what was awake would stop the boot, and often)
+    for change in state.changes:
+        change.disarm()
+    if state.frontier_armed is not None:
+        state.frontier_armed.enabled = False
     execute("set args %s >console 2>&1 %s" % (state.arguments, output.redirections()))
-    stopped = go("run")
+    # the host's C library is read where the guest is left in it: see quietly()
+    execute("set auto-solib-add off")
+    try:
+        stopped = go("run")
+    finally:
+        execute("set auto-solib-add on")
     ours.edge.start = ours.begin.enabled = False
     if not stopped:
         raise diverged("it ended before its command started")
@@ -312,8 +372,12 @@ def start_over(from_boot=False):
     state.pid = gdb.selected_inferior().pid
     for change in state.changes:
         change.arm()
-    if state.frontier is not None and not output.known() and state.frontier_armed is None:
+    if state.frontier is None or output.known():
+        return
+    if state.frontier_armed is None:
         state.frontier_armed = _Arrive(state.frontier, _frontier_passed)
+    else:
+        state.frontier_armed.sleep()
 
 
 def to_memory(end):
@@ -351,7 +415,7 @@ def to_tick(tick):
     if tick <= clock.ticks():
         return True
     due(tick)
-    ours.tick.enabled = ours.edge.end = True
+    ours.edge.end = True
     state.last = None
     try:
         while True:
@@ -359,10 +423,11 @@ def to_tick(tick):
             if not stopped or state.last is not None:
                 return False
             if ours.tick in stopped:
-                clock.due_pc = int(gdb.newest_frame().read_var("pc"))
+                clock.stopped_at_tick()
                 return True
     finally:
-        ours.tick.enabled = ours.edge.end = False
+        ours.edge.end = False
+        due(None)
 
 
 def out_of_tick():
@@ -383,7 +448,6 @@ def arrive(target, stopper=None):
     here = _Arrive(target)
     try:
         due(target.tick + 1)
-        ours.tick.enabled = True
         while True:
             stopped = go()
             if stopped is None:
@@ -397,7 +461,7 @@ def arrive(target, stopper=None):
             if stopper:
                 stopper(stopped)
     finally:
-        ours.tick.enabled = False
+        due(None)
         if here.is_valid():
             here.delete()
 
