@@ -57,12 +57,22 @@ exec 8>&-
 wait $session
 
 # The same in a terminal that uml/console attached
-uml/run --timeout 60 --kernel "$kernel" --initrd "$image" --mem $mem --pty -- sh -c 'read enter; read -r line; eval "$line"' >"$scratch/out" 2>&1 </dev/null &
+uml/run --timeout 60 --kernel "$kernel" --initrd "$image" --mem $mem --pty -- sh -c 'while read -r line; do eval "$line"; done' >"$scratch/out" 2>&1 </dev/null &
 run=$!
 # not that of another test's guest
 pty() { cat build/run/"$run"-*/pty; }
 ready() { [ -n "$(pty 2>/dev/null)" ]; }
 await ready
+: >"$screen"
+rm "$scratch/status" "$scratch/after"
+(
+	await shown "guest's terminal"
+	printf '\035'
+) | timeout 30 script -q -f -e -c "sh $scratch/session uml/console $(pty)" "$screen" >/dev/null 2>&1
+is "$(cat "$scratch/status")" 0 'Ctrl-] leaves uml/console'
+is "$(cat "$scratch/after")" "$(cat "$scratch/before")" '... and the terminal as it was'
+kill -0 $run
+ok $? '... and the guest where it is'
 : >"$screen"
 (
 	await shown "guest's terminal"
