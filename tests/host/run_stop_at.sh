@@ -51,18 +51,34 @@ run --wall-clock --ticks -- true
 like "$scratch/err" "^uml/run: --ticks: a second run may have other ticks, by the host's clock$" 'a run that is not the same each time: the clock'
 run --host-root --share "$scratch" --ticks -- true
 like "$scratch/err" 'may have other ticks, by --share, --host-root$' '... and files of the host'
+mkdir "$scratch/bin"
+printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/setarch"
+chmod +x "$scratch/bin/setarch"
+try env PATH="$scratch/bin:$PATH" uml/run --kernel "$kernel" --initrd "$image" --ticks -- true
+like "$scratch/err" 'may have other ticks, by addresses \(setarch -R is refused here\)$' '... and a host that keeps its addresses random'
 run --host-root -- true
 is "$(cat "$scratch/err")" '' 'who does not ask for ticks is told nothing'
 
 # What is random, and what a fresh program finds in its registers, is the same each time. The clock
-# of the CPU (rdtsc) and its random numbers (rdrand) cannot be kept from a program
+# of the CPU (rdtsc) and its random numbers (rdrand) cannot be kept from a program. What it says of
+# itself (cpuid) is the same, but for which CPU it is
 gcc -O1 -static -o "$scratch/fresh" tests/host/fresh.c || exit
 for _ in 1 2 3; do
 	run --add "$scratch/fresh" -- sh -c "$store; /tests/fresh registers | md5sum; head -c 64 /dev/urandom | md5sum; cat /proc/sys/kernel/random/boot_id"
 	cat "$scratch/out" >>"$scratch/same"
 	run --add "$scratch/fresh" -- /tests/fresh clock
 	cat "$scratch/out" >>"$scratch/clock"
+	run --add "$scratch/fresh" -- /tests/fresh random
+	cat "$scratch/out" >>"$scratch/random"
+	run --add "$scratch/fresh" -- sh -c '/tests/fresh cpuid | md5sum'
+	cat "$scratch/out" >>"$scratch/cpuid"
 done
 is "$(wc -l <"$scratch/same") $(sort -u "$scratch/same" | wc -l)" '9 3' 'registers of a fresh program, urandom, the boot id: the same three times'
 is "$(sort -u "$scratch/clock" | wc -l)" 3 'rdtsc is not, as the documents say'
+if [ -s "$scratch/random" ]; then
+	is "$(sort -u "$scratch/random" | wc -l)" 3 '... nor is rdrand'
+else
+	skip 'rdrand' 'this CPU has none'
+fi
+is "$(wc -l <"$scratch/cpuid") $(sort -u "$scratch/cpuid" | wc -l)" '3 1' 'cpuid is, but for the number of the CPU'
 done_testing
