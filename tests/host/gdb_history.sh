@@ -20,7 +20,10 @@ setarch -R true 2>/dev/null || {
 to_be_written='
 is to be written'
 lines=9
+copied='
+is copied' copy='its copy'
 [ "$VARIANT" != stock ] || to_be_written='' lines=8
+[ "$copies" = yes ] || copied='' copy=it lines=7
 
 in_gdb '
 for n in 1 2; do
@@ -114,9 +117,8 @@ is "$(sed -n '2,$s/^[0-9]*  *[a-z-]* (pid [0-9]*)  *\(.*[a-z0-9?]\)  *[_a-z]* [a
 'comes into the page cache
 a store through a mapping: may it get dirty?
 gets dirty
-no longer dirty: it is to be written'"$to_be_written"'
-is copied
-its copy goes to the request queue: WRITE offset 0, 4 pages
+no longer dirty: it is to be written'"$to_be_written$copied"'
+'"$copy"' goes to the request queue: WRITE offset 0, 4 pages
 the server reads the WRITE, unique N
 the WRITE is answered, error 0' 'the life of a page'
 like "$scratch/out" '^read=1 answered=1$' 'a later WRITE in the same memory is not taken for that of a page'

@@ -38,4 +38,27 @@ SCENARIO(chmod_tells_the_size)
 	outcome("the server's data");
 }
 
+/* A page that gets dirty meanwhile is written, as far as the file goes now. */
+SCENARIO(dirty_meanwhile)
+{
+	int fd = OPEN(u, "f", O_RDWR | O_CREAT), file;
+	int other = OPEN(v, "f", O_RDWR);
+
+	DO(u, WRITE, fd, 0, 100, 'a');
+	MAP_OR_ENODEV(u, fd, PAGE);
+	DO(u, FSYNC, fd);
+	GATE("hold setattr");
+	begin(v, CHMOD, other, 0600);
+	GATE("wait setattr");
+	DO(u, STORE, 200, 'x');
+	file = open(SERVER "/f", O_WRONLY);
+	ASSERT_EQ(1, pwrite(file, "s", 1, 999));
+	close(file);
+	GATE("release");
+	EXPECT_RESULT(0, v);
+	DO(u, FSYNC, fd);
+	EXPECT_EQ(1000, server_size("f"));
+	EXPECT_EQ(0, server_byte("f", 200));
+}
+
 TEST_HARNESS_MAIN

@@ -82,7 +82,9 @@ def slab_object(address):
         page = mem_map + (address - start) // kernel.page_size()
         if address < start or address >= int(kernel.symbol("high_physmem")):
             return None
-        head = int(page["compound_head"])
+        # (another name in 7.x)
+        info = "compound_info" if kernel.has_member(page, "compound_info") else "compound_head"
+        head = int(page[info])
         folio = head - 1 if head & 1 else int(page)
         slab = kernel.at(folio, "struct slab")
         page_type = int(kernel.at(folio, "struct page")["page_type"])

@@ -4,6 +4,7 @@ import gdb
 
 from ..commands import breaks
 from ..commands.command import table_of_ticks, write
+from ..commands.printers import flags_word
 from ..model import fuse, kernel, moved, tasks
 from ..model.kernel import Problem
 from . import clock, guest
@@ -140,6 +141,9 @@ def of_request(unique, end):
 # --- a page -------------------------------------------------------------------------
 
 
+SENDS_ITSELF = "fuse_iomap_writeback_range"  # without a copy, since 6.17
+
+
 class Page:
     """One page of a file; tells whether the frame of a probe is about it."""
 
@@ -184,7 +188,7 @@ class Page:
     def dirty(self):
         # mapped pages are marked again by folio_clear_dirty_for_io(): no news
         flag = kernel.enum("pageflags")["PG_dirty"]
-        if int(kernel.local("folio")["flags"]) >> flag & 1:
+        if flags_word(kernel.local("folio")["flags"]) >> flag & 1:
             return None
         return "gets dirty" if self.is_folio(int(kernel.local("mapping"))) else None
 
@@ -204,7 +208,8 @@ class Page:
         wpa, offset, pages = found
         args = int(wpa["ia"]["ap"]["args"].address)
         self.sent[args] = "offset %d" % offset
-        return "its copy goes to the request queue: WRITE offset %d, %d pages" % (offset, pages)
+        what = "it" if kernel.has_function(SENDS_ITSELF) else "its copy"
+        return "%s goes to the request queue: WRITE offset %d, %d pages" % (what, offset, pages)
 
     def read_by_server(self):
         cs = kernel.local("cs")
