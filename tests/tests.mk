@@ -50,7 +50,7 @@ $(TESTS)/%: tests/guest/%.c $(test-objects) $(test-headers)
 
 # (listed by the shell: when make reads this, a fresh clone has no kernel tree yet)
 test-programs: $(INPUTS)
-	@+$(if $(binaries),$(call made,$(OUT)/.test-inputs,$(TESTS) $(binaries),fs-image tests/lib tests/guest tests/tests.mk \
+	@+$(if $(binaries),$(call made,$(OUT)/.test-inputs,$(TESTS) $(binaries),fs-image tests/lib tests/guest tests/explore tests/tests.mk \
 	  $$(ls -d $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a),$(OUT),tests "$(words $(binaries)) programs",$(LOG)/tests.log,$(binaries)))
 .PHONY: test-programs
 

@@ -49,6 +49,19 @@ struct wait *traced(unsigned int order, size_t *n)
 	return list;
 }
 
+unsigned int count_there(const struct wait *list, size_t n,
+			 const struct wait *upto)
+{
+	const char *function = place_of(upto->pc)->function;
+	unsigned int there = 0;
+
+	for (size_t i = 0; i < n; i++)
+		there += list[i].task == upto->task &&
+			 list[i].nth <= upto->nth &&
+			 !strcmp(place_of(list[i].pc)->function, function);
+	return there;
+}
+
 /* The first place of each of the program's tasks but one, which goes first */
 static void delay_others(struct profile *p, unsigned int first)
 {
@@ -227,9 +240,14 @@ static void add_words(struct order *order, const char *words)
 		 used ? " " : "", words);
 }
 
+#define MOST_WAITS 500
+
 static void add_wait(struct order *order, const struct wait *w,
 		     unsigned int jiffies)
 {
+	/* with more, a task that has much to do looks like one that hangs */
+	if (order->n_waits == MOST_WAITS)
+		return;
 	if (order->n_waits % 16 == 0)
 		order->waits = checked(
 			realloc(order->waits,

@@ -24,11 +24,12 @@ enum how { PORTFOLIO, RANDOM, PCT, SURW, WINDOW, SLOW, EVERY, USLEEP, N_HOW };
 extern const char *const how_names[];
 
 extern struct options {
-	const char *kernel, *image, *program, *out, *places, *points, *replay;
+	const char *kernel, *image, *program, *out, *places, *points, *replay,
+		*rule;
 	enum how how;
 	unsigned int from, to; /* seeds */
-	unsigned int rate, depth, jobs, stop, batch, times, vain;
-	bool resume, lost, quick, is_test;
+	unsigned int rate, depth, jobs, stop, batch, times, vain, lost;
+	bool resume, quick, is_test;
 	char **append;
 	int n_append;
 } o;
@@ -86,6 +87,8 @@ struct wait {
 	unsigned int task, nth, jiffies;
 	unsigned long tick, pc;
 	unsigned int seam; /* SEAM, FREE: see below */
+	unsigned int
+		there; /* the how many-th tick of the task in this function; 0: not known */
 	char name[16];
 };
 
@@ -105,6 +108,7 @@ struct result {
 	uint32_t *pairs; /* of places, new in this guest */
 	size_t n_pairs;
 	unsigned long points, ticks;
+	char state[16]; /* of the files in the end */
 };
 
 /* Some orders, one after the other in one guest, which ends with the first that fails. */
@@ -137,6 +141,9 @@ const char *kernel_id(void);
 void make_profile(void);
 /* The places where a task could wait in the n-th order of the last guest of run_last() */
 struct wait *traced(unsigned int order, size_t *n);
+/* Of a list of traced() */
+unsigned int count_there(const struct wait *list, size_t n,
+			 const struct wait *upto);
 bool choose(unsigned int seed,
 	    struct order *order); /* false: there is no more */
 size_t every_place(void); /* how many HOW=every has */

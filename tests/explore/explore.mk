@@ -1,7 +1,7 @@
 # Exploration: programs without gates, or tests, under many orders of the kernel's tasks.
 #
-# Set by the user: T, RUNS or SEEDS, HOW, DEPTH, RATE, POINTS, STOP, RESUME; FARM, AT, UNIT;
-# SCHEDULE, LOST.
+# Set by the user: T, RUNS or SEEDS, HOW, DEPTH, RATE, POINTS, STOP, RULE, RESUME; AGAINST;
+# FARM, AT, UNIT; SCHEDULE, LOST.
 
 EXPLORER := build/bin/explore
 RUNS     ?= 500
@@ -37,13 +37,15 @@ explorer = $(EXPLORER) --kernel $(LINUX) --image $(IMAGE) --places $(OUT)/places
 
 explore: ready ## other orders of the tasks of T=truncate until one fails; RUNS=500 SEEDS=1-500 HOW=random|pct|surw|every STOP=n RESUME=1
 	@$(if $(explored),:,echo "make explore T=$(T): no program or test has such a name; see tests/explore/README.md" >&2; exit 2)
+	@$(if $(FARM),uml/packages $(if $(filter no,$(DEPS)),--check) parallel,:)
 	@mkdir -p build/explore; $(call explore-ready,$(explored))
-	@$(if $(FARM),NAME=$(NAME) HOW=$(HOW) UNIT=$(UNIT) AT=$(AT) RESUME=$(RESUME) tests/explore/farm '$(FARM)' $(RUNS) $(notdir $(explored)),$(explore-here))
+	@$(if $(AGAINST),$(MAKE) --no-print-directory ready VARIANT=$(AGAINST) && tests/explore/against $(NAME) $(AGAINST) $(SEEDS) $(explored),:)
+	@$(if $(AGAINST),:,$(if $(FARM),NAME=$(NAME) HOW=$(HOW) UNIT=$(UNIT) AT=$(AT) RESUME=$(RESUME) tests/explore/farm '$(FARM)' $(RUNS) $(notdir $(explored)),$(explore-here)))
 .PHONY: explore
 
 explore-here = status=0; for program in $(explored); do \
 	  $(explorer) --seeds $(SEEDS) $(if $(HOW),--how $(HOW)) $(if $(DEPTH),--depth $(DEPTH)) $(if $(RATE),--rate $(RATE)) \
-	    $(if $(POINTS),--points $(POINTS)) $(if $(STOP),--stop $(STOP)) $(if $(RESUME),--resume) $(if $(JOBS),--jobs $(JOBS)) $$program || \
+	    $(if $(POINTS),--points $(POINTS)) $(if $(RULE),--rule '$(RULE)') $(if $(STOP),--stop $(STOP)) $(if $(RESUME),--resume) $(if $(JOBS),--jobs $(JOBS)) $$program || \
 	  { status=$$?; [ $$status -eq 1 ] || exit $$status; }; done; exit $$status
 
 # the program that a schedule is for
@@ -69,9 +71,12 @@ schedule-program: schedule-there
 as-schedule = MEM=256M CMD='exec $(if $(findstring /explore/,$(scheduled)),/tests/$(notdir $(scheduled)) /tests/$(notdir $(SCHEDULE)),/tests/apply /tests/$(notdir $(SCHEDULE)) /tests/$(notdir $(scheduled)))' \
 	RUN='--no-fuse --add $(scheduled) --add $(SCHEDULE) --add tests/explore/apply --append explore.go=0 $(RUN)'
 
-# What tests/host/explore.sh explores
-$(TESTS)/explore/last_writer: tests/explore/last_writer.c tests/explore/program.h $(TESTS)/lib/program.o $(test-objects)
+# What tests/host/explore*.sh explore
+host-explored := $(addprefix $(TESTS)/explore/,last_writer differs idle)
+$(host-explored): $(TESTS)/explore/%: tests/explore/%.c tests/explore/program.h $(TESTS)/lib/program.o $(test-objects)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Itests/explore -s -o $@.new $< $(TESTS)/lib/program.o $(test-objects) -lpthread
 	mv $@.new $@
-binaries += $(if $(filter tests/host/explore.sh,$(chosen)),$(EXPLORER) $(TESTS)/explore/last_writer)
+# (and the programs of the schedules that are kept)
+host-explored += $(patsubst %,$(TESTS)/%,$(shell sed -n 's/^# program //p' tests/explore/schedules/*.schedule)) $(TESTS)/explore/random
+binaries += $(if $(filter tests/host/explore%.sh,$(chosen)),$(EXPLORER) $(host-explored))

@@ -16,8 +16,11 @@ void in_words(FILE *f, const struct wait *w)
 {
 	const struct place *p = place_of(w->pc);
 
-	fprintf(f, "%u:%u:%u # %s waits in %s, %s\n", w->task, w->nth,
-		w->jiffies, w->name, p->function, p->line);
+	fprintf(f, "%u:%u:%u # %s waits in %s, %s", w->task, w->nth, w->jiffies,
+		w->name, p->function, p->line);
+	if (w->there)
+		fprintf(f, ", tick %u there", w->there);
+	fputc('\n', f);
 }
 
 void write_order(FILE *f, const struct order *order, bool words)
@@ -40,6 +43,8 @@ static void write_plan(const char *path, const struct batch *batch)
 
 	if (!f)
 		cannot("%s: %s", path, strerror(errno));
+	if (o.rule)
+		fprintf(f, "rule %s\n", o.rule);
 	for (size_t i = 0; i < batch->n; i++)
 		write_order(f, &batch->orders[i], false);
 	if (fclose(f))
@@ -180,7 +185,7 @@ static void read_log(const char *log, struct batch *batch)
 {
 	struct result *r = batch->results - 1, *end = batch->results + batch->n;
 	unsigned long begin = 0;
-	struct wait w;
+	struct wait w = {};
 
 	for (const char *at = log; (at = strstr(at, "explore: "));) {
 		at += strlen("explore: ");
@@ -221,6 +226,9 @@ void finish(struct batch *batch, int status)
 	for (const char *at = out; at && *at; at = strchr(at, '\n')) {
 		at += *at == '\n';
 		begun += !strncmp(at, "order ", 6);
+		if (begun && begun <= batch->n)
+			sscanf(at, "state %15s",
+			       batch->results[begun - 1].state);
 	}
 	if (o.is_test)
 		begun = 1;

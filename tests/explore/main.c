@@ -123,8 +123,10 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "resume", 'e', NULL, 0,
 	  "leave out the seeds that the last exploration has run", 0 },
-	{ "lost", 'l', NULL, 0,
-	  "with --replay: from where on every continuation fails", 0 },
+	{ "rule", 'g', "RULE", 0,
+	  "for the gate, in each run, as 'delay 1 write'", 0 },
+	{ "lost", 'l', "N", OPTION_ARG_OPTIONAL,
+	  "with --replay: from where on all of N continuations fail (16)", 0 },
 	{ "quick", 'q', NULL, 0, "do not shrink what is found", 0 },
 	{ "replay", 'R', "SCHEDULE", 0, "run this schedule, once", 0 },
 	{ 0 },
@@ -182,7 +184,10 @@ static error_t option(int key, char *arg, struct argp_state *state)
 		o.resume = true;
 		break;
 	case 'l':
-		o.lost = true;
+		o.lost = arg ? number(arg, "lost") : 16;
+		break;
+	case 'g':
+		o.rule = arg;
 		break;
 	case 'R':
 		o.replay = arg;

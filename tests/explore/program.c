@@ -4,6 +4,7 @@
 #include "program.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -30,6 +31,7 @@ static void maybe_sleep(void)
 
 /* the number of the order, for names of files */
 static int this_order;
+static char rule[200]; /* for the gate */
 /* wait for who hangs: somebody wants to look at it */
 static bool patient;
 static int go[2], here[2];
@@ -120,7 +122,7 @@ static void join(const pid_t *pids, const char *const *names, int n)
 	for (int i = 0; i < n; i++) {
 		pid_t done = 0;
 
-		for (double t = 0; !done && patience(&t, LIMIT);)
+		for (double t = 0; !done && patience(&t, usleep_max ? 5 : LIMIT);)
 			done = waitpid(pids[i], &status, patient ? 0 : WNOHANG);
 		if (!done) {
 			where(pids[i], stack, sizeof(stack));
@@ -263,10 +265,51 @@ static void unmount_it(void)
 	sandbox = NULL;
 }
 
+static int is_of_this_order(const struct dirent *entry)
+{
+	const char *name = entry->d_name;
+
+	return isalpha(*name) &&
+	       atoi(name + strcspn(name, "0123456789")) == this_order;
+}
+
+static unsigned int mix(unsigned int hash, const char *data, size_t size)
+{
+	while (size--)
+		hash = (hash ^ (unsigned char)*data++) * 16777619;
+	return hash;
+}
+
+/* How the server's files end, as a number: on another kernel it may be another one */
+static void say_state(void)
+{
+	unsigned int hash = 2166136261;
+	struct dirent **list;
+	int n = scandir(SERVER, &list, is_of_this_order, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		const char *name = list[i]->d_name;
+		char path[300], data[PAGE];
+		ssize_t got;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s", SERVER, name);
+		fd = must(open(path, O_RDONLY | O_CLOEXEC));
+		hash = mix(hash, name, strcspn(name, "0123456789"));
+		while ((got = must(read(fd, data, sizeof(data)))) > 0)
+			hash = mix(hash, data, got);
+		close(fd);
+	}
+	printf("state %08x\n", hash);
+}
+
 static void one_order(void)
 {
 	if (!sandbox && !mount_it())
 		fail("the next order cannot begin");
+	if (*rule && (gate(server_gate, "remove all") != GATE_OK ||
+		      gate(server_gate, "%s", rule) != GATE_OK))
+		fail("the gate: %s", gate_text(server_gate));
 	alone("setup", program.setup);
 	run_tasks();
 	if (program.unmounts) {
@@ -276,11 +319,13 @@ static void one_order(void)
 	alone("sync", sync);
 	alone("check", program.check);
 	at_rest();
+	say_state();
 }
 
 /*
  * A plan is orders to run, one after the other: "order SEED", with words for the kernel
- * (rate=...), and below it lines TASK:N:J of waits. What follows # is for people.
+ * (rate=...), and below it lines TASK:N:J of waits; before it, "rule RULE" for the gate.
+ * What follows # is for people.
  */
 static void run_plan(const char *name)
 {
@@ -296,6 +341,10 @@ static void run_plan(const char *name)
 
 		if (!end)
 			line[strcspn(line, "\n")] = 0;
+		if (!end && !strncmp(line, "rule ", 5)) {
+			snprintf(rule, sizeof(rule), "%s", line + 5);
+			continue;
+		}
 		if (!end && strncmp(line, "order ", 6)) {
 			line[strcspn(line, " #")] = 0;
 			if (begun && *line)
@@ -472,6 +521,19 @@ void expect_size(const char *name, off_t size)
 	if (c.size != size)
 		fail("%s: %ld bytes long, not %ld", name, (long)c.size,
 		     (long)size);
+	free(c.data);
+}
+
+void expect_content(const char *name, const char *data, off_t size)
+{
+	struct content c = both(name);
+
+	if (c.size != size)
+		fail("%s: another size", name);
+	for (off_t i = 0; i < size; i++)
+		if (c.data[i] != data[i])
+			fail("%s, page %ld: %#x, not %#x", name, (long)i / PAGE,
+			     c.data[i], data[i]);
 	free(c.data);
 }
 

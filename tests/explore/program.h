@@ -99,5 +99,7 @@ void expect_bytes(const char *name, off_t from, off_t to, const char *allowed);
 void expect_data(const char *name, off_t from, off_t to, const char *allowed);
 #define expect_byte(name, at, allowed) expect_data(name, at, (at) + 1, allowed)
 void expect_same(const char *name);
+/* All of it, to the byte */
+void expect_content(const char *name, const char *data, off_t size);
 
 #endif

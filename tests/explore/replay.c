@@ -13,6 +13,7 @@ static struct {
 	size_t n;
 	struct {
 		char function[256], line[256];
+		unsigned int there;
 	} * places; /* of the last one's waits */
 } schedule;
 
@@ -49,8 +50,9 @@ static void add_wait(const char *line)
 	memset(&schedule.places[n], 0, sizeof(*schedule.places));
 	line = strstr(line, " waits in ");
 	if (line)
-		sscanf(line, " waits in %255[^,], %255s",
-		       schedule.places[n].function, schedule.places[n].line);
+		sscanf(line, " waits in %255[^,], %255[^,], tick %u there",
+		       schedule.places[n].function, schedule.places[n].line,
+		       &schedule.places[n].there);
 }
 
 static void read_schedule(void)
@@ -69,6 +71,8 @@ static void read_schedule(void)
 		else if (*line == '#' && !*schedule.symptom)
 			snprintf(schedule.symptom, sizeof(schedule.symptom),
 				 "%s", line + 2);
+		else if (!strncmp(line, "rule ", 5))
+			o.rule = checked(strdup(line + 5));
 		else if (!strncmp(line, "order ", 6))
 			add_order(line);
 		else if (*line && *line != '#' && schedule.n)
@@ -90,8 +94,6 @@ static const struct wait *was(const struct result *r, const struct wait *w)
 
 /* ---- when it was lost ---- */
 
-#define CONTINUATIONS 16
-
 /* Do all ways to go on from this tick fail alike? */
 static bool lost_at(unsigned long tick, const struct wait *waits, size_t n)
 {
@@ -103,7 +105,7 @@ static bool lost_at(unsigned long tick, const struct wait *waits, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (waits[i].tick <= tick)
 			last->waits[last->n_waits++] = waits[i];
-	for (unsigned int seed = 1; same && seed <= CONTINUATIONS; seed++) {
+	for (unsigned int seed = 1; same && seed <= o.lost; seed++) {
 		snprintf(last->words, sizeof(last->words),
 			 "random=%u:30 after=%lu", seed, tick);
 		same = !first_that_fails(schedule.symptom, &series, 1);
@@ -156,13 +158,13 @@ static void find_lost(const struct result *r)
 	}
 	free(waits);
 	if (low == n) {
-		printf("never lost: after the last place to wait at, some of %d continuations still go well\n",
-		       CONTINUATIONS);
+		printf("never lost: after the last place to wait at, some of %u continuations still go well\n",
+		       o.lost);
 		return;
 	}
 	w = &all[low];
-	printf("lost from tick %lu on, in all of %d continuations: %s in %s, %s\n",
-	       w->tick, CONTINUATIONS, w->name, place_of(w->pc)->function,
+	printf("lost from tick %lu on, in all of %u continuations: %s in %s, %s\n",
+	       w->tick, o.lost, w->name, place_of(w->pc)->function,
 	       place_of(w->pc)->line);
 }
 
@@ -190,12 +192,55 @@ static bool same_places(const struct result *r)
 	return same;
 }
 
+/*
+ * Another kernel has other ticks. The same place is where the task is as often in this
+ * function: one wait after the other, as each may change what comes after it.
+ */
+static void find_places(void)
+{
+	struct order *last = &schedule.orders[schedule.n - 1];
+	size_t waits = last->n_waits;
+
+	for (size_t i = 0; i < waits; i++) {
+		struct wait *w = &last->waits[i], *all;
+		size_t n, at;
+
+		last->n_waits = i;
+		all = trace_last(&n);
+		for (at = 0; at < n; at++)
+			if (all[at].task == w->task &&
+			    !strcmp(place_of(all[at].pc)->function,
+				    schedule.places[i].function) &&
+			    count_there(all, n, &all[at]) ==
+				    schedule.places[i].there)
+				break;
+		if (at == n)
+			cannot("%s is a schedule of another kernel (%s): tick %u of task %u in %s never comes; explore anew",
+			       o.replay, schedule.kernel,
+			       schedule.places[i].there, w->task,
+			       schedule.places[i].function);
+		w->nth = all[at].nth;
+		free(all);
+	}
+	last->n_waits = waits;
+}
+
+static bool can_be_found(void)
+{
+	for (size_t i = 0; i < schedule.orders[schedule.n - 1].n_waits; i++)
+		if (!schedule.places[i].there)
+			return false;
+	return !*schedule.orders[schedule.n - 1].words;
+}
+
 int replay(void)
 {
 	struct result r;
 	int status;
 
 	read_schedule();
+	if (strcmp(schedule.kernel, kernel_id()) && can_be_found())
+		find_places();
 	r = run_last(schedule.orders, schedule.n);
 	if (!same_places(&r) && strcmp(schedule.kernel, kernel_id()))
 		cannot("%s is a schedule of another kernel (%s): explore anew",

@@ -24,7 +24,8 @@ static void on_int(int signal)
 /* ---- what was run ---- */
 
 /*
- * One line a run, so that RESUME=1 leaves out what was run: seed, and the symptom or ok.
+ * One line a run, so that RESUME=1 leaves out what was run: seed, places, the symptom or
+ * ok, and how the files end.
  * They hold for one kernel, program and way to choose.
  */
 static FILE *runs;
@@ -67,8 +68,8 @@ static void note_run(unsigned int seed, const struct result *r)
 	if (!runs)
 		return;
 	/* the number of places is there to see whether equal runs are equal */
-	fprintf(runs, "%u\t%lu\t%s\n", seed, r->points,
-		r->end == BAD ? r->symptom : "ok");
+	fprintf(runs, "%u\t%lu\t%s\t%s\n", seed, r->points,
+		r->end == BAD ? r->symptom : "ok", r->state);
 	if (fflush(runs))
 		cannot("results: %s", strerror(errno));
 }

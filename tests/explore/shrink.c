@@ -110,8 +110,13 @@ static size_t shrink(const struct finding *f, struct wait *waits, size_t n)
 static void where_now(const struct finding *f, struct wait *waits, size_t n)
 {
 	struct series series = with(f, waits, n);
-	struct result r = run_last(series.orders, series.n);
+	struct wait *all;
+	struct result r;
+	size_t points;
 
+	strcpy(series.orders[f->n - 1].words, "trace=1");
+	r = run_last(series.orders, series.n);
+	all = traced(f->n, &points);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < r.n_waits; j++)
 			if (r.waits[j].task == waits[i].task &&
@@ -120,7 +125,10 @@ static void where_now(const struct finding *f, struct wait *waits, size_t n)
 
 				waits[i] = r.waits[j];
 				waits[i].jiffies = jiffies;
+				waits[i].there =
+					count_there(all, points, &waits[i]);
 			}
+	free(all);
 	forget(&r);
 	free(series.orders);
 }
@@ -135,6 +143,8 @@ static void write_schedule(const char *name, const struct finding *f,
 		cannot("%s: %s", new, strerror(errno));
 	fprintf(file, "# %s\n# program %s\n# kernel %s\n", f->symptom,
 		program_name(), kernel_id());
+	if (o.rule)
+		fprintf(file, "rule %s\n", o.rule);
 	for (size_t i = 0; i + 1 < f->n; i++)
 		write_order(file, &f->orders[i], false);
 	write_order(file, last, true);

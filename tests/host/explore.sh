@@ -33,7 +33,7 @@ explore --replay "$schedule" "$programs/last_writer"
 tried 1 'its schedule is replayed'
 has 'FAIL: f, page 0: not b'
 ok $? '... with the same end'
-like "$scratch/out" "$(sed -n '/^[0-9]/{s/[^a-z0-9:_]/./g;p;q}' "$schedule")" '... and waits at the same place'
+like "$scratch/out" "$(sed -n '/^[0-9]/{s/, tick [0-9]* there//;s/[^a-z0-9:_]/./g;p;q}' "$schedule")" '... and waits at the same place'
 
 run --no-fuse --mem 256M --add "$programs/last_writer" --add "$schedule" --append explore.go=0 -- \
 	sh -c "exec /tests/last_writer /tests/${schedule##*/}"
@@ -41,21 +41,52 @@ tried 1 'uml/run does the same with this file'
 
 # Any seed is the same run again
 for i in 1 2; do
-	explore --stop 0 --quick --seeds "$seed-$((seed + 30))" "$programs/last_writer"
+	explore --stop 0 --quick --seeds "$seed-$((seed + 12))" "$programs/last_writer"
 	sort "$scratch/found/last_writer-portfolio.runs" >"$scratch/runs.$i"
 done
 cmp "$scratch/runs.1" "$scratch/runs.2" >/dev/null
 ok $? 'the same seeds end the same way' || diff "$scratch/runs.1" "$scratch/runs.2"
-explore --stop 0 --quick --resume --seeds "$seed-$((seed + 32))" "$programs/last_writer"
+explore --stop 0 --quick --resume --seeds "$seed-$((seed + 14))" "$programs/last_writer"
 like "$scratch/out" ': 2 runs in' 'RESUME=1 leaves out what was run'
 
 explore --how every --points shared-inode --stop 0 --quick "$programs/last_writer"
 like "$scratch/out" '^[0-9]+ places to wait at, 0 left' 'one wait at each place in turn, to the last'
 
-# A place that is no longer there
+# PCT: who has the higher priority is first, and that is as likely the one as the other
+explore --how pct --stop 0 --quick --seeds 1-20 "$programs/last_writer"
+failed_runs=$(sed -n 's/.* \([0-9]*\) failed.*/\1/p' "$scratch/out")
+[ "${failed_runs:-0}" -ge 5 ] && [ "$failed_runs" -le 15 ]
+ok $? "HOW=pct: each of two tasks is first about as often: ${failed_runs:-?} of 20"
+# SURW: the server's threads are tasks, too
+explore --how surw --seeds 1-60 "$programs/last_writer"
+tried 1 'HOW=surw finds it'
+
+# A difference to tmpfs: a server that now and then has less than it should
+explore --stop 0 --quick --seeds 1-8 --rule 'short 50 read' "$programs/random"
+tried 1 'a server that reads short, in T=random'
+like "$scratch/out" 'FAIL: operation [0-9]+ of the only task that changes it: not as on tmpfs' '... is not as tmpfs'
+explore --stop 0 --quick --seeds 1-8 "$programs/random"
+tried 0 '... and one that does not, is'
+explore --rule 'shrt 50 read' "$programs/random"
+tried 2 'a rule that the gate does not know'
+like "$scratch/err" "'shrt 50 read' is not understood" '... is told'
+
+explore --replay "$schedule" --lost=3 "$programs/last_writer"
+like "$scratch/out" '^lost from tick [0-9]+ on, in all of 3 continuations: (one|two) in [a-z_]+, ' 'LOST=1 tells from where on it was lost'
+
+# The same place on a kernel with other ticks; and one that is not there any more
+sed 's/^# kernel .*/# kernel 0123456789abcdef/; s/^\([0-9]*\):[0-9]*:/\1:9999:/' "$schedule" >"$scratch/other.schedule"
+explore --replay "$scratch/other.schedule" "$programs/last_writer"
+tried 1 'a schedule of another kernel, where all ticks are others'
+has 'FAIL: f, page 0: not b'
+ok $? '... has the same end'
 sed 's/^# kernel .*/# kernel 0123456789abcdef/; s/ waits in [a-z_]*/ waits in fuse_other/' "$schedule" >"$scratch/other.schedule"
 explore --replay "$scratch/other.schedule" "$programs/last_writer"
 tried 2 'a schedule of another kernel is told'
+like "$scratch/err" 'tick [0-9]+ of task [0-9]+ in fuse_other never comes' '... which tick no longer is there'
+sed -i 's/, tick [0-9]* there$//' "$scratch/other.schedule"
+explore --replay "$scratch/other.schedule" "$programs/last_writer"
+tried 2 '... also one that does not tell how often it had been there'
 like "$scratch/out" '^tick [0-9]+ of task [0-9]+ was in fuse_other .*; now it is in [a-z_]+' '... which tick no longer is there'
 explore --how other "$programs/last_writer"
 tried 2 'a wrong word'
@@ -70,24 +101,24 @@ tried 1 'a schedule is replayed from copies elsewhere'
 has 'FAIL: f, page 0: not b'
 ok $? '... with the same end'
 
-# A unit of a farm: its answer is the same each time, and parallel can hand it out
-[ -n "$(find "build/$NAME/places" -newer "$kernel" 2>/dev/null)" ] || tests/explore/places "$kernel" "build/$NAME/places"
-for i in 1 2; do
-	try tests/explore/unit last_writer 1-20
-	cp "$scratch/out" "$scratch/unit.$i"
-done
-tried 0 'a unit of work'
-cmp "$scratch/unit.1" "$scratch/unit.2" >/dev/null
-ok $? '... has the same answer twice' || diff "$scratch/unit.1" "$scratch/unit.2"
-try tests/explore/farm /nowhere 20 last_writer
-tried 2 'a list of hosts that is not there'
-if command -v parallel >/dev/null; then
-	UNIT=20 try tests/explore/farm : 40 last_writer
-	tried 1 'two units, handed out by parallel'
-	like "$scratch/out" '^2 units, 40 runs, [1-9][0-9]* failed' '... their sum'
+# Another user
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	chmod 755 "$scratch" && chmod -R a+rwX "$scratch/elsewhere" && chmod a+r "$scratch/places"
+	try setpriv --reuid=65534 --regid=65534 --clear-groups build/bin/explore --kernel "$scratch/elsewhere/${kernel##*/}" \
+		--image "$scratch/elsewhere/${image##*/}" --places "$scratch/places" --out "$scratch/elsewhere" \
+		--replay "$scratch/elsewhere/${schedule##*/}" "$elsewhere/last_writer"
+	tried 1 '... and by another user'
 else
-	skip 'two units, handed out by parallel' 'no GNU parallel here (apt install parallel)'
+	skip 'by another user' 'not root, or no setpriv'
 fi
+
+# Programs that cannot be explored
+explore "$programs/differs"
+tried 2 'a program that is not the same twice'
+like "$scratch/err" 'differs is not the same twice: [0-9]+ and [0-9]+ places to wait at; the [0-9]+-th was in [a-z_]+ .*, then in [a-z_]+' '... is told what differs'
+explore "$programs/idle"
+tried 2 'a program that never comes to where it could wait'
+like "$scratch/err" 'idle has no place to wait at: nothing to explore' '... is told'
 
 # A file that is no schedule, and one that cannot be written
 echo nothing >"$scratch/none.schedule"
@@ -96,6 +127,11 @@ tried 2 'a file that is no schedule'
 try build/bin/explore --kernel "$kernel" --image "$image" --places "$scratch/places" --out /proc/explore "$programs/last_writer"
 tried 2 'results that cannot be written'
 like "$scratch/err" '/proc/explore: ' '... with the name of the folder'
+ln -sf /dev/full "$scratch/found/last_writer-portfolio.runs"
+explore --seeds 1-5 "$programs/last_writer"
+tried 2 'a full disk'
+like "$scratch/err" 'results: No space left on device' '... is told'
+rm "$scratch/found/last_writer-portfolio.runs"
 
 # The guest: what it refuses
 run --log "$scratch/log" --append explore.points=/nowhere -- true
