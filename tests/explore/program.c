@@ -122,7 +122,8 @@ static void join(const pid_t *pids, const char *const *names, int n)
 	for (int i = 0; i < n; i++) {
 		pid_t done = 0;
 
-		for (double t = 0; !done && patience(&t, usleep_max ? 5 : LIMIT);)
+		for (double t = 0;
+		     !done && patience(&t, usleep_max ? 5 : LIMIT);)
 			done = waitpid(pids[i], &status, patient ? 0 : WNOHANG);
 		if (!done) {
 			where(pids[i], stack, sizeof(stack));
