@@ -151,12 +151,14 @@ PATH=$scratch/bin:$PATH
 asked "$patch"
 refused '12 MB are free' 'a full disk'
 PATH=${PATH#*:}
-if command -v b4 >/dev/null; then
-	skip 'a message-id without b4: it says so' 'b4 is installed'
-else
-	asked 20240819182417.504672-1-somebody@example.com
-	refused 'b4 is needed: apt install b4' 'a message-id without b4'
-fi
+# all programs but b4
+mkdir "$scratch/few"
+ln -s /usr/bin/* "$scratch/few/"
+rm -f "$scratch/few/b4"
+had=$PATH PATH=$scratch/few
+asked 20240819182417.504672-1-somebody@example.com
+refused 'b4 is needed: apt install b4' 'a message-id without b4'
+PATH=$had
 # one that stands for lore
 mv "$scratch/bin/df" "$scratch/df"
 printf '#!/bin/sh\necho "cannot resolve lore.kernel.org" >&2; exit 1\n' >"$scratch/bin/b4"
