@@ -155,6 +155,7 @@ PATH=${PATH#*:}
 mkdir "$scratch/few"
 ln -s /usr/bin/* "$scratch/few/"
 rm -f "$scratch/few/b4"
+# shellcheck disable=SC2123
 had=$PATH PATH=$scratch/few
 asked 20240819182417.504672-1-somebody@example.com
 refused 'b4 is needed: apt install b4' 'a message-id without b4'
