@@ -8,6 +8,7 @@
  * wait for a page that the same task has locked: a fuzzer hung in D, by itself alone
  * (4f06dd92b5d0). Now a whole page that has been copied is up to date, and unlocked.
  */
+#define SERVER_OPTIONS "-o max_readahead=0"
 #include "scenario.h"
 
 #include <sys/uio.h>
@@ -41,6 +42,42 @@ SCENARIO(a_page_of_the_same_write)
 	EXPECT_EQ('o', server_byte("f", 3 * PAGE));
 	EXPECT_DO('n', u, LOAD, 3 * PAGE - 1);
 	outcome("no hang");
+}
+
+static long open_again(char *map, const long arg[4])
+{
+	(void)map;
+	(void)arg;
+	return open(MOUNT "/f", O_RDONLY) < 0 ? -errno : 0;
+}
+
+/*
+ * The first page has been copied, and is dropped while the second one, whose data it is, is
+ * waited for. A read of it waits until it is written (R12): not by who is writing it.
+ */
+SCENARIO(a_source_that_is_dropped_meanwhile)
+{
+	int fd, other;
+
+	ASSERT_EQ(0, server_file("f", 4 * PAGE, 'o'));
+	fd = OPEN(u, "f", O_RDWR);
+	other = OPEN(w, "f", O_RDONLY);
+	MAP_OR_ENODEV(u, fd, 4 * PAGE);
+	DO(u, NO_READAHEAD);
+	GATE("hold read off=%ld", 2 * PAGE);
+	begin(w, READ, other, 2 * PAGE);
+	GATE("wait read");
+	begin(u, CALL, (long)second_from_first, fd, PAGE, 'n');
+	EXPECT_BLOCKED(u, "fuse_fill_write_pages");
+	begin(v, CALL, (long)open_again);
+	EXPECT_BLOCKED(v, "invalidate_inode_pages2_range");
+	GATE("release");
+	EXPECT_RESULT('o', w);
+	EXPECT_RESULT(0, v);
+	EXPECT_RESULT(2 * PAGE, u);
+	EXPECT_EQ('n', server_byte("f", PAGE));
+	/* mainline has read the page from the server again, too early */
+	EXPECT_EQ(kernel() == STOCK ? 'o' : 'n', server_byte("f", 3 * PAGE - 1));
 }
 
 /* Partly written pages, from pages behind, at and before those that are written */
