@@ -77,7 +77,8 @@ SCENARIO(a_source_that_is_dropped_meanwhile)
 	EXPECT_RESULT(2 * PAGE, u);
 	EXPECT_EQ('n', server_byte("f", PAGE));
 	/* mainline has read the page from the server again, too early */
-	EXPECT_EQ(kernel() == STOCK ? 'o' : 'n', server_byte("f", 3 * PAGE - 1));
+	EXPECT_EQ(kernel() == STOCK ? 'o' : 'n',
+		  server_byte("f", 3 * PAGE - 1));
 }
 
 /* Partly written pages, from pages behind, at and before those that are written */
