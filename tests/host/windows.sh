@@ -11,6 +11,11 @@ fi
 
 for file in tests/windows/*.window; do
 	title=$(sed -n '1s/^# //p' "$file")
+	on=$(sed -n 's/^# On: //p' "$file")
+	[ "${on:-$VARIANT}" = "$VARIANT" ] || {
+		skip "$title" "of $on only"
+		continue
+	}
 	try uml/gdb/window "$kernel" "$image" "$file" --mem $mem
 	tried 0 "$title"
 done
