@@ -19,8 +19,9 @@ for part in 1 2 3; do
 	no_traceback
 done
 # back in time, from a hang: of a kernel with a bug, which it takes a while to build
-hangs=build/bugs/patched/m2/linux
-if [ -x "$hangs" ]; then
+if [ -x build/bugs/patched/m2/linux ]; then
+	# with its source, which all bugs share
+	hangs=$(tests/repro --kernel m2) || exit
 	try uml/gdb/tour "$hangs" "$image" 4
 	tried 0 'part 4'
 	like "$scratch/out" "^=== part 4 is over: 7 stops, all as told" '... every stop is as told'
