@@ -170,9 +170,9 @@ no_traceback
 # --- what the user changed is part of the past; what was printed is not printed again
 in_gdb '
 echo begin
-act /mnt/fuse/a open:8 store:0-3 kick sleep:1 store:1 fsync & one=$!
+act /mnt/fuse/a open:8 store:0-3 kick sleep:1 store:1 fsync &
 act /mnt/fuse/b open:8 sleep:1 truncate:9000 pwrite:5 &
-wait $one
+wait
 echo end' <<'END'
 break fuse_set_nowrite
 boot
