@@ -213,7 +213,7 @@ SCENARIO(many_pages_in_one_piece)
 	long there, more = PAGES / 4 >> ORDER;
 
 	in_flight(u, fd);
-	DO(v, CALL, (long)fill, 4);
+	DO(v, CALL, (long)fill, 16);
 	there = blocks();
 	ASSERT_LT(0, there);
 	EXPECT_EQ(can(TEMP_PAGES),
