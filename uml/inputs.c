@@ -45,8 +45,9 @@ static void say(FILE *out, const struct stat *st, const char *path)
 	 */
 	if (!st->st_mtim.tv_nsec && st->st_mtim.tv_sec >= now.tv_sec - 2)
 		changed = now;
-	fprintf(out, "%lu %ld %ld.%09ld0 %ld.%09ld0 %s\n", st->st_ino, st->st_size,
-		st->st_mtim.tv_sec, st->st_mtim.tv_nsec, changed.tv_sec, changed.tv_nsec, path);
+	fprintf(out, "%lu %ld %ld.%09ld0 %ld.%09ld0 %s\n", st->st_ino,
+		st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+		changed.tv_sec, changed.tv_nsec, path);
 }
 
 static int by_name(const void *a, const void *b)
@@ -69,10 +70,12 @@ static void walk(FILE *out, int at, const char *name, char *path, char *end)
 	if (!dir)
 		err(2, "%s", path);
 	while ((e = readdir(dir))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || !strcmp(e->d_name, ".git"))
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
+		    !strcmp(e->d_name, ".git"))
 			continue;
 		if (n == room)
-			names = reallocarray(names, room = room * 2 + 64, sizeof(*names));
+			names = reallocarray(names, room = room * 2 + 64,
+					     sizeof(*names));
 		if (!names || !(names[n++] = strdup(e->d_name)))
 			err(2, "inputs");
 	}
@@ -180,7 +183,8 @@ struct line {
 
 static int by_path(const void *a, const void *b)
 {
-	return strcmp(((const struct line *)a)->path, ((const struct line *)b)->path);
+	return strcmp(((const struct line *)a)->path,
+		      ((const struct line *)b)->path);
 }
 
 static struct line *lines_of(const char *name, size_t *count)
@@ -200,7 +204,8 @@ static struct line *lines_of(const char *name, size_t *count)
 			continue;
 		path[-1] = '\0';
 		if (n == room)
-			lines = reallocarray(lines, room = room * 2 + 1024, sizeof(*lines));
+			lines = reallocarray(lines, room = room * 2 + 1024,
+					     sizeof(*lines));
 		if (!lines)
 			err(2, "inputs");
 		lines[n++] = (struct line){ path, line };
@@ -213,10 +218,13 @@ static struct line *lines_of(const char *name, size_t *count)
 static void changed(const char *old_name, const char *new_name)
 {
 	size_t olds, news, o = 0, n = 0;
-	struct line *old = lines_of(old_name, &olds), *new = lines_of(new_name, &news);
+	struct line *old = lines_of(old_name, &olds),
+		    *new = lines_of(new_name, &news);
 
 	while (o < olds || n < news) {
-		int order = o == olds ? 1 : n == news ? -1 : by_path(old + o, new + n);
+		int order = o == olds ? 1 :
+			    n == news ? -1 :
+					by_path(old + o, new + n);
 
 		if (order < 0) {
 			printf("D %s\n", old[o++].path);
@@ -273,6 +281,7 @@ int main(int argc, char **argv)
 	else if (argc >= 2 && argv[1][0] != '-')
 		list(argv + 1, stdout);
 	else
-		errx(2, "PATH..., --is LIST PATH..., --changed OLD NEW or --names: see uml/inputs.c");
+		errx(2,
+		     "PATH..., --is LIST PATH..., --changed OLD NEW or --names: see uml/inputs.c");
 	return fflush(stdout) || ferror(stdout) ? 2 : 0;
 }
