@@ -62,11 +62,15 @@ explore --how surw --seeds 1-60 "$programs/last_writer"
 tried 1 'HOW=surw finds it'
 
 # A difference to tmpfs: a server that now and then has less than it should
-explore --stop 0 --quick --seeds 1-8 --rule 'short 50 read' "$programs/random"
-tried 1 'a server that reads short, in T=random'
-like "$scratch/out" 'FAIL: operation [0-9]+ of the only task that changes it: not as on tmpfs' '... is not as tmpfs'
-explore --stop 0 --quick --seeds 1-8 "$programs/random"
-tried 0 '... and one that does not, is'
+if [ "$VARIANT" = before ]; then
+	skip 'T=random' 'it maps its file, which this kernel refuses'
+else
+	explore --stop 0 --quick --seeds 1-8 --rule 'short 50 read' "$programs/random"
+	tried 1 'a server that reads short, in T=random'
+	like "$scratch/out" 'FAIL: operation [0-9]+ of the only task that changes it: not as on tmpfs' '... is not as tmpfs'
+	explore --stop 0 --quick --seeds 1-8 "$programs/random"
+	tried 0 '... and one that does not, is'
+fi
 explore --rule 'shrt 50 read' "$programs/random"
 tried 2 'a rule that the gate does not know'
 like "$scratch/err" "'shrt 50 read' is not understood" '... is told'
