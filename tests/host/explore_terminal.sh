@@ -18,7 +18,8 @@ shown() { tr '\r' '\n' <"$screen" | grep -q -E "$1"; }
 
 : >"$screen"
 mkfifo "$scratch/keys"
-timeout 120 script -q -f -e -c "$explore --batch 5 --seeds 1-5000 $program" "$screen" <"$scratch/keys" >/dev/null 2>&1 &
+# exec: a shell in between that script(1) keeps (dash, where SHELL is not set) dies of Ctrl-C
+timeout 120 script -q -f -e -c "exec $explore --batch 5 --seeds 1-5000 $program" "$screen" <"$scratch/keys" >/dev/null 2>&1 &
 session=$!
 exec 8>"$scratch/keys"
 await shown '^[0-9]+ runs, [0-9.]+/s, [0-9]+ failed, [0-9]+ different; [0-9]+ pairs of places, the last new one in run [0-9]+'
