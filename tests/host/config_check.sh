@@ -53,6 +53,9 @@ cat >"$scratch/bad" <<-'EOF'
 	# optional: new in some tree
 	CONFIG_MAY_BE_MISSING=y
 	CONFIG_AFTER_IT=y
+	# newer: some tree
+	CONFIG_MAY_COME=y
+	CONFIG_AFTER_THAT=y
 	# became: CONFIG_UNIX=y as if it had been renamed
 	CONFIG_OLD_NAME_OF_UNIX=y
 EOF
@@ -66,6 +69,7 @@ lost CONFIG_UNIX=y 'hidden by what it depends on, net/unix/Kconfig' 'one whose d
 lost CONFIG_HZ_100=m 'CONFIG_HZ_100=|hidden by' 'a module, where there is none'
 lost CONFIG_LOG_BUF_SHIFT=99 'CONFIG_LOG_BUF_SHIFT=' 'a number out of range'
 lost CONFIG_AFTER_IT=y 'not in this tree' 'the mark of an optional one counts for one line only'
+lost CONFIG_AFTER_THAT=y 'not in this tree' '... and that of one that newer trees have'
 lost CONFIG_OLD_NAME_OF_UNIX=y 'not in this tree' 'one whose new name did not survive either'
 unlike "$scratch/out" 'SURVIVE:  CONFIG_(MAY|TMPFS|PROC)' 'no other is'
 is "$(cksum <"$obj/.config")" "$before" 'the old configuration stays'
@@ -74,6 +78,8 @@ is "$(cksum <"$obj/.config")" "$before" 'the old configuration stays'
 cat >"$scratch/others" <<-'EOF'
 	# optional: new in some tree
 	CONFIG_MAY_BE_MISSING=y
+	# newer: some tree
+	CONFIG_MAY_COME=y
 	# became: CONFIG_TMPFS=y as if it had been renamed
 	CONFIG_OLD_NAME_OF_TMPFS=y
 	CONFIG_SHMEM=y
@@ -81,6 +87,7 @@ EOF
 configure "$base" "$scratch/others"
 tried 0 'what may be missing, and what this tree has by another name'
 like "$scratch/out" 'left out \(optional\):  CONFIG_MAY_BE_MISSING=y' '... an option marked optional is left out, which is said'
+like "$scratch/out" 'newer than this tree:  CONFIG_MAY_COME=y' '... one that newer trees have is not missed'
 like "$scratch/out" 'became CONFIG_TMPFS=y:  CONFIG_OLD_NAME_OF_TMPFS=y' '... a new name is said'
 grep -qx CONFIG_TMPFS=y "$obj/.config"
 ok $? '... and asked for'
