@@ -13,7 +13,7 @@ $(goals): in-O ; @:
 in-O:
 	@mkdir -p '$(O)' && for entry in * .[!.]*; do \
 	  [ "$$entry" = build ] || [ ! -e "$$entry" ] || ln -sfn "$$PWD/$$entry" '$(O)'/"$$entry" || exit; done
-	@$(MAKE) -C '$(O)' --no-print-directory $(goals) O= $(if $(KSRC),KSRC='$(abspath $(KSRC))')
+	@$(MAKE) -C '$(O)' --no-print-directory $(goals) O= $(if $(KSRC),KSRC='$(abspath $(KSRC))') $(if $(ONTO),ONTO='$(abspath $(ONTO))')
 else ifneq ($(words =$(CURDIR)=)$(findstring :,$(CURDIR)),1)
 $(error kbuild refuses a path with a blank or a colon, as of this folder: '$(CURDIR)'. \
   Build in another one: make O=<folder> ...)
@@ -84,6 +84,13 @@ bench: deps ## what the loop costs, and the kernels; on an idle host, about 20 m
 patches: ## write the commits of build/VARIANT/src back to kernel-patches/
 	@uml/kernel/patches $(VARIANT) $(SRC) kernel-patches
 .PHONY: patches
+
+# The files that the patches were made for are in 6.12's repository
+rebase: deps ## VARIANT's patches on another 6.12 tree, ONTO=<git tree>, by git am --3way; that tree stays as it is
+	@$(if $(KSRC)$(filter-out 6.12,$(KERNEL)),echo "make rebase: the patches are for 6.12. ONTO= names the other tree: leave out KSRC and KERNEL" >&2; exit 2)
+	@$(MAKE) --no-print-directory source
+	@uml/kernel/rebase $(VARIANT) kernel-patches $(REPO) '$(ONTO)' build/rebase
+.PHONY: rebase
 
 lint: ## checkpatch, W=1 and sparse on the patches, virtio_fs, DAX and CUSE compile, clang-format, shellcheck
 	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) sparse clang-format shellcheck
