@@ -92,6 +92,33 @@ like "$scratch/out" 'became CONFIG_TMPFS=y:  CONFIG_OLD_NAME_OF_TMPFS=y' '... a 
 grep -qx CONFIG_TMPFS=y "$obj/.config"
 ok $? '... and asked for'
 
+# A tree newer than any that was tried: what it has not got is told, and it goes on
+mkdir "$scratch/newer"
+ln -s "$src"/* "$scratch/newer/"
+rm "$scratch/newer/Makefile"
+sed 's/^VERSION = .*/VERSION = 99/; s/^PATCHLEVEL = .*/PATCHLEVEL = 1/' "$src/Makefile" >"$scratch/newer/Makefile"
+is_tried=$src src=$scratch/newer
+configure "$base" "$scratch/bad"
+tried 0 'a tree newer than any that was tried'
+like "$scratch/out" 'Linux 99.1 is newer than any that was tried' '... which is said'
+like "$scratch/out" 'left out \(unknown to Linux 99.1\):  CONFIG_NO_SUCH_OPTION=y' '... an option that it has not got is named'
+unlike "$scratch/out" 'left out .*CONFIG_PROC_FS' '... and no other'
+src=$is_tried
+
+# A compiler that the tree does not take. (What asks for its version preprocesses)
+cat >"$scratch/old" <<-'EOF'
+	#!/bin/sh
+	case " $* " in
+	*' -E '*) echo GCC 4 1 0 ;;
+	*) exec gcc "$@" ;;
+	esac
+EOF
+chmod +x "$scratch/old"
+try env CC="$scratch/old" uml/kernel/configure "$src" "$obj" "$base"
+[ "$status" -ne 0 ] && grep -q 'compiler is too old' "$scratch/err"
+ok $? 'a compiler that is too old' || remark "$scratch/err"
+like "$scratch/err" 'make UML_CC=' '... with the way out'
+
 # cut off while it works
 cp -p "$obj/.config" "$scratch/kept"
 mkfifo "$scratch/fifo"

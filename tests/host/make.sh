@@ -70,13 +70,18 @@ like "$scratch/err" "KSRC=$scratch/none is no kernel tree" '... is named'
 m linux KSRC=/no/folder
 tried 2 'KSRC= that is nothing'
 like "$scratch/err" 'KSRC=/no/folder is no kernel tree' '... is named'
-touch "$scratch/used/Kbuild" "$scratch/used/.config"
+touch "$scratch/used/Kbuild"
+m linux KSRC="$scratch/used"
+tried 2 'KSRC= that has no FUSE'
+like "$scratch/err" "KSRC=$scratch/used is a kernel without FUSE: no fs/fuse" '... is said'
+mkdir -p "$scratch/used/fs/fuse"
+touch "$scratch/used/.config"
 m linux KSRC="$scratch/used"
 tried 2 'KSRC= that was built in place'
 like "$scratch/err" "KSRC=$scratch/used has been built in place" '... is said'
 like "$scratch/err" 'worktree add' '... with the way out'
 is "$(cd "$scratch" && find used none | LC_ALL=C sort | tr '\n' ' ')" \
-	'none used used/.config used/Kbuild used/arch used/arch/um used/include used/include/config ' \
+	'none used used/.config used/Kbuild used/arch used/arch/um used/fs used/fs/fuse used/include used/include/config ' \
 	'... and neither is changed'
 nothing_built
 

@@ -78,6 +78,7 @@ ifneq ($(KSRC),)
 source:
 	@test -f $(SRC)/Kbuild && test -d $(SRC)/arch/um || { \
 	  echo "KSRC=$(KSRC) is no kernel tree: no Kbuild and arch/um in it" >&2; exit 1; }
+	@test -d $(SRC)/fs/fuse || { echo "KSRC=$(KSRC) is a kernel without FUSE: no fs/fuse in it" >&2; exit 1; }
 	@if [ -f $(SRC)/.config ] || [ -d $(SRC)/include/config ]; then \
 	  echo "KSRC=$(KSRC) has been built in place, and kbuild then refuses a build folder elsewhere." >&2; \
 	  echo "Give it a clean worktree: git -C $(KSRC) worktree add ../clean, then KSRC=.../clean" >&2; exit 1; fi
@@ -103,7 +104,7 @@ config: tree
 	    [ -n "$$(find $(FRAGMENTS) uml/kernel/configure -newer $(OUT)/.configured)" ]; then \
 	  $(call locked,$(OUT)) uml/phase config "$(NAME)" $(LOG)/config.log \
 	  sh -c '$(kernel-env) CC=$(abspath uml/kernel/cc) uml/kernel/configure $(SRC) $(OBJ) $(FRAGMENTS) && touch $(OUT)/.configured' && \
-	  { grep '^config: left out' $(LOG)/config.log >&2 || :; }; fi
+	  { grep -E '^config: (left out|note)' $(LOG)/config.log >&2 || :; }; fi
 
 # Kbuild takes a second and a half to find that nothing changed: ask only when something has
 linux: config $(INPUTS) ## build/VARIANT/linux
