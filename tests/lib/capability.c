@@ -2,21 +2,26 @@
 /* What the kernel under test can do: see capability.h. */
 #include "capability.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proc.h"
+#include "sandbox.h"
 
 #define MAX_SIGNS 4
 
+static bool sync_waits(struct user *user);
+static bool clears_tail(struct user *user);
+
 /*
  * Functions by which to tell. One of @yes: it can; one of @no: it cannot. Where @no is
- * empty, to have none of @yes says so, too.
+ * empty, to have none of @yes says so, too; but where there is @try, that then tells.
  */
 static const struct {
 	const char *name;
 	const char *yes[MAX_SIGNS], *no[MAX_SIGNS];
+	bool (*try)(struct user *user);
 } table[NR_CAPABILITIES] = {
 	[PAGE_WRITEBACK] = { "page writeback", { "fuse_writepages" }, { NULL } },
 	[TEMP_PAGES] = { "temporary pages",
@@ -36,6 +41,20 @@ static const struct {
 	[REQUEST_TIMEOUT] = { "request timeouts",
 			      { "fuse_check_timeout" },
 			      { NULL } },
+	[SYNC_WAITS] = { "a sync(2) that waits for WRITEs in flight",
+			 { NULL },
+			 { "fuse_find_writeback",
+			   "fuse_wait_on_range_writeback",
+			   /* of 7.2: what mends it is older */
+			   "fuse_chan_send" },
+			 sync_waits },
+	[CLEARS_TAIL] = { "a clear tail after the old end of a file that grows",
+			  { /* came to mainline with it */
+			    "iomap_folio_mark_uptodate",
+			    /* of `patched` */
+			    "fuse_extend" },
+			  { NULL },
+			  clears_tail },
 };
 
 static bool seen_yes[NR_CAPABILITIES], seen_no[NR_CAPABILITIES];
@@ -75,6 +94,81 @@ static void read_kallsyms(void)
 	}
 }
 
+static long must(long result, const char *what)
+{
+	if (result < 0) {
+		fprintf(stderr, "# %s, to know what the kernel can do: %s\n",
+			what, strerror(-result));
+		exit(1);
+	}
+	return result;
+}
+
+static void tell_gate(const char *command)
+{
+	if (gate(server_gate, "%s", command) != GATE_OK) {
+		fprintf(stderr, "# gate %s: %s\n", command,
+			gate_text(server_gate));
+		exit(1);
+	}
+}
+
+static bool sync_waits(struct user *user)
+{
+	int fd = open_file(user, "asked", O_RDWR | O_CREAT);
+	bool waits;
+
+	must(do_(user, TRUNCATE, fd, PAGE), "ftruncate");
+	must(do_(user, MAP, fd, PAGE), "mmap");
+	tell_gate("hold write");
+	must(do_(user, STORE, 0, 'a'), "store");
+	must(do_(user, KICK, fd), "sync_file_range");
+	tell_gate("wait write");
+	begin(user, SYNC);
+	settle(30);
+	waits = busy(user);
+	tell_gate("release");
+	must(finish(user), "sync");
+	must(do_(user, UNMAP), "munmap");
+	must(do_(user, CLOSE, fd), "close");
+	return waits;
+}
+
+static bool clears_tail(struct user *user)
+{
+	int fd = open_file(user, "asked", O_RDWR | O_CREAT);
+	long byte;
+
+	must(do_(user, TRUNCATE, fd, 100), "ftruncate");
+	must(do_(user, MAP, fd, PAGE), "mmap");
+	must(do_(user, STORE, 200, 'a'), "store");
+	must(do_(user, TRUNCATE, fd, PAGE), "ftruncate");
+	byte = must(do_(user, READ, fd, 200), "read");
+	must(do_(user, UNMAP), "munmap");
+	must(do_(user, CLOSE, fd), "close");
+	return !byte;
+}
+
+bool try_out(enum capability capability)
+{
+	struct user *user = user_new();
+	bool yes;
+
+	tell_gate("rules");
+	if (*gate_output(server_gate)) {
+		fprintf(stderr, "# %s: to be asked before the gate has rules\n",
+			table[capability].name);
+		exit(1);
+	}
+	yes = table[capability].try(user);
+	begin_unlink(user, "asked");
+	must(finish(user), "unlink");
+	user_kill(user);
+	user_gone(user);
+	tell_gate("reset");
+	return yes;
+}
+
 static bool ask(enum capability capability)
 {
 	static bool read;
@@ -84,10 +178,14 @@ static bool ask(enum capability capability)
 		read_kallsyms();
 	read = true;
 	yes = seen_yes[capability];
-	no = table[capability].no[0] ? seen_no[capability] : !yes;
+	no = table[capability].no[0] || table[capability].try ?
+		     seen_no[capability] :
+		     !yes;
 	/* what has no page writeback has none of its kinds */
 	if (!yes && !no && !seen_yes[PAGE_WRITEBACK])
 		no = true;
+	if (!yes && !no && table[capability].try)
+		return try_out(capability);
 	if (yes == no) {
 		fprintf(stderr,
 			"# does this kernel have %s? Its functions speak %s: see tests/lib/capability.c\n",

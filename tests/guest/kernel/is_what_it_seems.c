@@ -43,4 +43,18 @@ SCENARIO(request_timeout)
 	outcome(knob ? "request timeouts" : "no request timeouts");
 }
 
+SCENARIO(sync_of_a_page_in_flight)
+{
+	if (!can(PAGE_WRITEBACK))
+		return;
+	EXPECT_EQ(can(SYNC_WAITS), try_out(SYNC_WAITS));
+}
+
+SCENARIO(tail_of_a_file_that_grows)
+{
+	if (!can(PAGE_WRITEBACK))
+		return;
+	EXPECT_EQ(can(CLEARS_TAIL), try_out(CLEARS_TAIL));
+}
+
 TEST_HARNESS_MAIN

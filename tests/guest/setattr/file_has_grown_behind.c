@@ -43,6 +43,7 @@ SCENARIO(dirty_meanwhile)
 {
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT), file;
 	int other = OPEN(v, "f", O_RDWR);
+	bool stale = kernel() == STOCK && !can(CLEARS_TAIL);
 
 	DO(u, WRITE, fd, 0, 100, 'a');
 	MAP_OR_ENODEV(u, fd, PAGE);
@@ -58,7 +59,9 @@ SCENARIO(dirty_meanwhile)
 	EXPECT_RESULT(0, v);
 	DO(u, FSYNC, fd);
 	EXPECT_EQ(1000, server_size("f"));
-	EXPECT_EQ(0, server_byte("f", 200));
+	EXPECT_EQ(stale ? 'x' : 0, server_byte("f", 200));
+	if (stale)
+		outcome("fault: stale bytes reach the server");
 }
 
 TEST_HARNESS_MAIN

@@ -7,13 +7,14 @@
  * its writeback is over at once: nr_dirty and nr_writeback are 0 and only
  * nr_writeback_temp tells of what the server still owes (3be5a52b30aa). Where there are
  * no copies any more (0c58a97f919c) the page is under writeback, and sync(2) passes FUSE
- * by (76f9377cd2ab).
+ * by (76f9377cd2ab); between the two it waited.
  */
 #include "scenario.h"
 
 SCENARIO(sync_does_not_wait)
 {
 	int fd = MAPPED_FILE(u, "f", 16 * PAGE);
+	bool waits = can(SYNC_WAITS);
 
 	GATE("hold write");
 	DO(u, STORE_PAGES, 0, 16, 'a');
@@ -21,7 +22,11 @@ SCENARIO(sync_does_not_wait)
 	DO(u, KICK, fd);
 	GATE("wait write");
 
-	DO(u, SYNC);
+	begin(u, SYNC);
+	if (waits)
+		EXPECT_BLOCKED(u, "folio_wait_writeback");
+	else
+		EXPECT_RESULT(0, u);
 	EXPECT_EQ(0, vmstat("nr_dirty"));
 	if (can(TEMP_PAGES))
 		EXPECT_EQ(0, vmstat("nr_writeback"));
@@ -29,9 +34,11 @@ SCENARIO(sync_does_not_wait)
 	EXPECT_EQ(16 * PAGE / 1024, bdi_stat("BdiWriteback"));
 
 	GATE("release");
+	if (waits)
+		EXPECT_RESULT(0, u);
 	EXPECT_SOON(0, pages_in_flight());
 	EXPECT_EQ('a', server_byte("f", 15 * PAGE));
-	outcome("returns at once");
+	outcome(waits ? "fault: waits" : "returns at once");
 }
 
 TEST_HARNESS_MAIN
