@@ -23,7 +23,8 @@ lines=9
 copied='
 is copied' copy='its copy'
 [ "$VARIANT" != stock ] || to_be_written='' lines=8
-[ "$copies" = yes ] || copied='' copy=it lines=7
+[ "$copies" = yes ] || copy=it copied='
+joins the WRITE that is built'
 
 in_gdb '
 for n in 1 2; do

@@ -69,7 +69,11 @@ misled() { # the class that is right
 }
 
 hold='gate hold write; act /mnt/fuse/a open:8 store:0 fsync'
-mislead 'that is, of' 'which is' 'is held by'
+if [ "$copies" = yes ]; then
+	mislead 'that is, of' 'which is' 'is held by'
+else
+	mislead 'kept up by' 'is held by'
+fi
 why "$hold"
 tried 124 'a hang is status 124'
 verdict withheld '^The server withholds a reply: WRITE unique [0-9]+ nodeid 2 offset 0 size 4096 is held by the gate, by its rule 1\. act \(pid [0-9]+\) waits because of it\.$' \
@@ -139,6 +143,31 @@ for ring in "'1 2' '2 1'" "'1 2' '2 3' '3 1'"; do
 	verdict kernel "^Deadlock in the kernel, $((n / 2)) tasks wait for each other: .* again\.\$" "$((n / 2)) tasks in a ring"
 	misled kernel
 done
+
+# A lock that is none of FUSE's. Who waits for it tells which, where the kernel keeps that
+# (task->blocker); elsewhere his stack does
+behind="echo data >/srv/fuse/b; gate hold read; why_user from /mnt/fuse/b /tmp/t & sleep 1; echo x >>/tmp/t"
+both='^The server withholds a reply: READ .* is held by the gate, by its rule 1\. sh \(pid [0-9]+\) and why_user \(pid [0-9]+\) wait because of it\.$'
+why "$behind"
+verdict withheld "$both" 'a lock of another file system, whose holder waits for the server'
+like "$scratch/out" 'waits for +the inode lock of inode [0-9]+ of tmpfs' '... which is named'
+cat >"$scratch/first" <<-'EOF'
+	python
+	from fuseuml.model import waitfor
+	number = waitfor.Place.number
+	waitfor.Place.number = lambda self, *names: None if {"sem", "lock"} & set(names) else number(self, *names)
+	waitfor.Graph._lock_by_waiter = lambda self, place: 0
+	end
+EOF
+export FIRST="$scratch/first"
+why "$behind"
+unset FIRST
+if grep -qx CONFIG_DETECT_HUNG_TASK_BLOCKER=y "build/$NAME/obj/.config"; then
+	verdict withheld "$both" '... where no stack tells of the lock, the task does'
+else
+	like "$scratch/out" '^also: Not all is known: sh \(pid [0-9]+\) waits for unknown: it sleeps in ' \
+		'... where no stack tells of the lock, and the task neither, that is said'
+fi
 
 why 'for b in /sys/class/bdi/0:*; do echo 0 >$b/strict_limit; echo 100 >$b/max_ratio; done
 	head -c 262144 /dev/zero >/srv/fuse/b; gate hold write; v=; for n in $(seq 0 2 34); do v="$v store:$n"; done

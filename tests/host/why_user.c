@@ -5,6 +5,7 @@
  *	why_user flock FILE OTHER	lock FILE, and a second later OTHER, by flock(2)
  *	why_user posix FILE OTHER	the same by POSIX locks, of the first 10 bytes
  *	why_user closed FILE		lock FILE by a POSIX lock, close it, and do no more
+ *	why_user from FILE OTHER	write to OTHER what is in FILE, from a mapping of it
  *	why_user keep PID		keep the /dev/fuse of process PID open for ever
  *
  * Status: 0; 1 it failed; 2 wrong usage.
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +34,16 @@ static int posix(const char *path)
 	int fd = open(path, O_RDWR | O_CREAT, 0644);
 
 	return fd < 0 || fcntl(fd, F_SETLKW, &fl);
+}
+
+/* write(2) holds the lock of OTHER's inode while it faults in what it is to write */
+static int from(const char *path, const char *other)
+{
+	int fd = open(path, O_RDONLY),
+	    out = open(other, O_WRONLY | O_CREAT, 0644);
+	void *map = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+
+	return out < 0 || map == MAP_FAILED || write(out, map, 1) != 1;
 }
 
 static int keep(int pid)
@@ -79,8 +91,11 @@ int main(int argc, char **argv)
 		for (;;)
 			pause();
 	}
+	if (argc == 4 && !strcmp(argv[1], "from"))
+		return from(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "keep"))
 		return keep(atoi(argv[2]));
-	fprintf(stderr, "usage: why_user flock FILE OTHER | keep PID\n");
+	fprintf(stderr,
+		"usage: why_user flock|posix|from FILE OTHER | closed FILE | keep PID\n");
 	return 2;
 }

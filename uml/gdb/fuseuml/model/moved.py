@@ -112,6 +112,16 @@ def running_task(cpu):
     return cpu["task"] if cpu.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT else cpu
 
 
+def blocking_lock(task):
+    """(its struct, address) of the mutex or rw_semaphore that a task sleeps for, as the task
+    says since 6.16 (CONFIG_DETECT_HUNG_TASK_BLOCKER); None: it sleeps for none, or does not
+    say."""
+    word = int(task["blocker"]) if has_member(task, "blocker") else 0
+    # the low bits: 0 a mutex, 1 a semaphore, 2 and 3 a reader and a writer
+    kind = "struct mutex" if word & 3 == 0 else "struct rw_semaphore"
+    return (kind, word & ~3) if word and word & 3 != 1 else None
+
+
 def lock_waiters(lock, waiter):
     """The tasks that wait for a rw_semaphore or a mutex; `waiter` names their struct."""
     if has_member(lock, "wait_list"):

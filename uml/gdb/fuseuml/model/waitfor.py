@@ -726,7 +726,23 @@ class Graph:
                 self._queue(task, node)
 
     def _lock_name(self, address, default):
-        return self._lock_names().get(address, (default, "a %s (%#x)" % (default, address), None))
+        return (
+            self._lock_names().get(address)
+            or self._other_inode_locks().get(address)
+            or (default, "a %s (%#x)" % (default, address), None)
+        )
+
+    @functools.lru_cache(None)
+    def _other_inode_locks(self):
+        """The same of the inodes of other filesystems: many, and seldom asked for."""
+        names = {}
+        for sb in each(symbol("super_blocks"), "struct super_block", "s_list"):
+            kind = kernel.text(sb["s_type"]["name"])
+            for inode in each(sb["s_inodes"], "struct inode", "i_sb_list"):
+                names[int(inode["i_rwsem"].address)] = (
+                    "inode lock", "the inode lock of inode %d of %s" % (int(inode["i_ino"]), kind), inode,
+                )  # fmt: skip
+        return names
 
     def mutex(self, lock):
         address = int(lock.address)
@@ -994,6 +1010,11 @@ class Graph:
         for place in places:
             by_name.setdefault(place.name, place)
         wait = "waits for"
+        lock = moved.blocking_lock(task)
+        if lock:
+            kind, address = lock
+            node = self.mutex if kind == "struct mutex" else self.rwsem
+            return functools.partial(node, at(address, kind)), wait, True
         if "balance_dirty_pages" in by_name:
             return self._throttle(by_name["balance_dirty_pages"]), wait, True
         for name in ("wait_for_completion", "wait_for_completion_killable", "wait_for_completion_interruptible",

@@ -141,9 +141,6 @@ def of_request(unique, end):
 # --- a page -------------------------------------------------------------------------
 
 
-SENDS_ITSELF = "fuse_iomap_writeback_range"  # without a copy, since 6.17
-
-
 class Page:
     """One page of a file; tells whether the frame of a probe is about it."""
 
@@ -208,7 +205,7 @@ class Page:
         wpa, offset, pages = found
         args = int(wpa["ia"]["ap"]["args"].address)
         self.sent[args] = "offset %d" % offset
-        what = "it" if kernel.has_function(SENDS_ITSELF) else "its copy"
+        what = "its copy" if moved.makes_copies() else "it"
         return "%s goes to the request queue: WRITE offset %d, %d pages" % (what, offset, pages)
 
     def read_by_server(self):
@@ -227,6 +224,10 @@ class Page:
         return "the WRITE is answered, error %d" % int(kernel.local("error"))
 
     def probes(self):
+        if moved.makes_copies():
+            mainline = "fuse_writepages_fill", self.folio("is copied")
+        else:
+            mainline = "fuse_writepage_args_page_fill", self.folio("joins the WRITE that is built")
         return [
             ("__filemap_add_folio", self.added),
             ("fuse_page_mkwrite", self.fault),
@@ -234,7 +235,7 @@ class Page:
             ("folio_clear_dirty_for_io", self.folio("no longer dirty: it is to be written")),
             ("fuse_write_folio", self.folio("is to be written")),
             ("fuse_writepage_locked", self.folio("is copied")),
-            ("fuse_writepages_fill", self.folio("is copied")),  # mainline's
+            mainline,
             ("fuse_launder_folio", self.folio("is laundered: written before it is thrown away")),
             ("fuse_do_readfolio", self.folio("is read from the server")),
             ("fuse_do_readpage", self.folio("is read from the server")),
