@@ -136,8 +136,12 @@ static void seen_before_the_reply(struct user *user, struct user *other, int fd,
 	EXPECT_LE(0, finish(other));
 	EXPECT_DO(2 * PAGE, other, SIZE, stat);
 	EXPECT_DO(stale ? 'z' : 0, user, READ, fd, 200);
-	if (stale)
-		outcome("fault: stale bytes in what has grown");
+	if (!stale)
+		return;
+	outcome(how == COPY_RANGE ? "fault: stale bytes behind a copy" :
+		how == FALLOCATE  ? "fault: stale bytes behind fallocate" :
+		by != fd	  ? "fault: stale bytes behind a direct write" :
+				    "fault: stale bytes behind a write");
 }
 
 SCENARIO(seen_before_the_reply_to_a_write)
