@@ -36,8 +36,8 @@ struct wait *traced(unsigned int order, size_t *n)
 	*n = 0;
 	while (at && (at = strstr(at, "explore: point "))) {
 		at += strlen("explore: point ");
-		if (sscanf(at, "%u:%u tick %lu pc %lx %15[^\r\n]", &w.task,
-			   &w.nth, &w.tick, &w.pc, w.name) != 5)
+		if (sscanf(one_line(at), "%u:%u tick %lu pc %lx %15[^\r\n]",
+			   &w.task, &w.nth, &w.tick, &w.pc, w.name) != 5)
 			continue;
 		if (*n % 1024 == 0)
 			list = checked(

@@ -133,6 +133,7 @@ struct result run_last(struct order *orders, size_t n);
 void forget(struct result *r);
 void write_order(FILE *f, const struct order *order, bool in_words);
 void in_words(FILE *f, const struct wait *w);
+const char *one_line(const char *at); /* a copy, until the next call */
 char *read_file(const char *path);
 const char *kernel_id(void);
 

@@ -154,6 +154,15 @@ static bool find_line(const char *in, const char *what, char *to, size_t size)
 	return at;
 }
 
+/* sscanf(3) looks for the end of all that it is given, and a log has megabytes */
+const char *one_line(const char *at)
+{
+	static char line[200];
+
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\r\n"), at);
+	return line;
+}
+
 static void add_wait(struct result *r, const struct wait *w)
 {
 	if (r->n_waits % 64 == 0)
@@ -186,20 +195,22 @@ static void read_log(const char *log, struct batch *batch)
 	struct result *r = batch->results - 1, *end = batch->results + batch->n;
 	unsigned long begin = 0;
 	struct wait w = {};
+	const char *line;
 
 	for (const char *at = log; (at = strstr(at, "explore: "));) {
 		at += strlen("explore: ");
-		if (sscanf(at, "on at tick %lu", &begin) == 1 && ++r == end)
+		line = one_line(at);
+		if (sscanf(line, "on at tick %lu", &begin) == 1 && ++r == end)
 			break;
 		if (r < batch->results)
 			continue;
-		if (sscanf(at, "wait %u:%u:%u tick %lu pc %lx %15[^\r\n]",
+		if (sscanf(line, "wait %u:%u:%u tick %lu pc %lx %15[^\r\n]",
 			   &w.task, &w.nth, &w.jiffies, &w.tick, &w.pc,
 			   w.name) == 6)
 			add_wait(r, &w);
-		else if (!strncmp(at, "pairs ", 6))
+		else if (!strncmp(line, "pairs ", 6))
 			add_pairs(r, at + 6);
-		else if (sscanf(at, "end, %lu points, tick %lu", &r->points,
+		else if (sscanf(line, "end, %lu points, tick %lu", &r->points,
 				&r->ticks) == 2)
 			r->ticks -= begin;
 	}
