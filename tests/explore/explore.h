@@ -29,7 +29,7 @@ extern struct options {
 	enum how how;
 	unsigned int from, to; /* seeds */
 	unsigned int rate, depth, jobs, stop, batch, times, vain, lost;
-	bool resume, quick, is_test;
+	bool resume, quick, is_test, tmpfs;
 	char **append;
 	int n_append;
 } o;

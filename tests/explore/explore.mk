@@ -39,7 +39,7 @@ explore: ready ## other orders of the tasks of T=truncate until one fails; RUNS=
 	@$(if $(explored),:,echo "make explore T=$(T): no program or test has such a name; see tests/explore/README.md" >&2; exit 2)
 	@$(if $(FARM),uml/packages $(if $(filter no,$(DEPS)),--check) parallel,:)
 	@mkdir -p build/explore; $(call explore-ready,$(explored))
-	@$(if $(AGAINST),$(MAKE) --no-print-directory ready VARIANT=$(AGAINST) && tests/explore/against $(NAME) $(AGAINST) $(SEEDS) $(explored),:)
+	@$(if $(AGAINST),$(if $(filter tmpfs,$(AGAINST)),:,$(MAKE) --no-print-directory ready VARIANT=$(AGAINST)) && tests/explore/against $(NAME) $(AGAINST) $(SEEDS) $(explored),:)
 	@$(if $(AGAINST),:,$(if $(FARM),NAME=$(NAME) HOW=$(HOW) UNIT=$(UNIT) AT=$(AT) RESUME=$(RESUME) tests/explore/farm '$(FARM)' $(RUNS) $(notdir $(explored)),$(explore-here)))
 .PHONY: explore
 

@@ -45,6 +45,8 @@ static void write_plan(const char *path, const struct batch *batch)
 		cannot("%s: %s", path, strerror(errno));
 	if (o.rule)
 		fprintf(f, "rule %s\n", o.rule);
+	if (o.tmpfs)
+		fputs("tmpfs\n", f);
 	for (size_t i = 0; i < batch->n; i++)
 		write_order(f, &batch->orders[i], false);
 	if (fclose(f))

@@ -125,6 +125,8 @@ static const struct argp_option options[] = {
 	  "leave out the seeds that the last exploration has run", 0 },
 	{ "rule", 'g', "RULE", 0,
 	  "for the gate, in each run, as 'delay 1 write'", 0 },
+	{ "tmpfs", 'f', NULL, 0, "not FUSE, but what a tmpfs in its place does",
+	  0 },
 	{ "lost", 'l', "N", OPTION_ARG_OPTIONAL,
 	  "with --replay: from where on all of N continuations fail (16)", 0 },
 	{ "quick", 'q', NULL, 0, "do not shrink what is found", 0 },
@@ -188,6 +190,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'g':
 		o.rule = arg;
+		break;
+	case 'f':
+		o.tmpfs = true;
 		break;
 	case 'R':
 		o.replay = arg;
@@ -279,6 +284,8 @@ int main(int argc, char **argv)
 		    0;
 	if (o.is_test)
 		o.batch = 1;
+	if (o.is_test && o.tmpfs)
+		cannot("--tmpfs: %s is a test of FUSE", program_name());
 	read_places();
 	if (o.replay)
 		return replay();

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -32,6 +33,8 @@ static void maybe_sleep(void)
 /* the number of the order, for names of files */
 static int this_order;
 static char rule[200]; /* for the gate */
+/* the server's folder, a tmpfs, in the place of the mount */
+static bool on_tmpfs, bound;
 /* wait for who hangs: somebody wants to look at it */
 static bool patient;
 static int go[2], here[2];
@@ -259,8 +262,12 @@ static bool mount_it(void)
 
 static void unmount_it(void)
 {
-	char *wrong = sandbox_end(sandbox);
+	char *wrong;
 
+	if (bound)
+		must(umount(MOUNT));
+	bound = false;
+	wrong = sandbox_end(sandbox);
 	if (wrong)
 		fail("%s", without_numbers(wrong));
 	sandbox = NULL;
@@ -308,6 +315,10 @@ static void one_order(void)
 {
 	if (!sandbox && !mount_it())
 		fail("the next order cannot begin");
+	if (on_tmpfs && !bound) {
+		must(mount(SERVER, MOUNT, NULL, MS_BIND, NULL));
+		bound = true;
+	}
 	if (*rule && (gate(server_gate, "remove all") != GATE_OK ||
 		      gate(server_gate, "%s", rule) != GATE_OK))
 		fail("the gate: %s", gate_text(server_gate));
@@ -325,8 +336,8 @@ static void one_order(void)
 
 /*
  * A plan is orders to run, one after the other: "order SEED", with words for the kernel
- * (rate=...), and below it lines TASK:N:J of waits; before it, "rule RULE" for the gate.
- * What follows # is for people.
+ * (rate=...), and below it lines TASK:N:J of waits; before it, "rule RULE" for the gate, and
+ * "tmpfs" for orders of one instead of FUSE. What follows # is for people.
  */
 static void run_plan(const char *name)
 {
@@ -344,6 +355,10 @@ static void run_plan(const char *name)
 			line[strcspn(line, "\n")] = 0;
 		if (!end && !strncmp(line, "rule ", 5)) {
 			snprintf(rule, sizeof(rule), "%s", line + 5);
+			continue;
+		}
+		if (!end && !strcmp(line, "tmpfs")) {
+			on_tmpfs = true;
 			continue;
 		}
 		if (!end && strncmp(line, "order ", 6)) {

@@ -73,6 +73,8 @@ static void read_schedule(void)
 				 "%s", line + 2);
 		else if (!strncmp(line, "rule ", 5))
 			o.rule = checked(strdup(line + 5));
+		else if (!strcmp(line, "tmpfs"))
+			o.tmpfs = true;
 		else if (!strncmp(line, "order ", 6))
 			add_order(line);
 		else if (*line && *line != '#' && schedule.n)

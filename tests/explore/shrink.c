@@ -145,6 +145,8 @@ static void write_schedule(const char *name, const struct finding *f,
 		program_name(), kernel_id());
 	if (o.rule)
 		fprintf(file, "rule %s\n", o.rule);
+	if (o.tmpfs)
+		fputs("tmpfs\n", file);
 	for (size_t i = 0; i + 1 < f->n; i++)
 		write_order(file, &f->orders[i], false);
 	write_order(file, last, true);

@@ -20,6 +20,21 @@ cd "$top" || exit 1
 try tests/explore/against one two 1-12 "$program"
 tried 0 'a kernel against itself'
 like "$scratch/out" '^last_writer: ([2-9]) ends on one, \1 on two$' '... has the same ends'
+try tests/explore/against one tmpfs 1-60 "$program"
+tried 0 '... against a tmpfs'
+like "$scratch/out" '^last_writer: ([2-9]) ends on one, \1 on tmpfs$' '... has the same ends there'
+try build/bin/explore --kernel build/one/linux --places build/one/places --out build/explore --stop 0 --quick --seeds 1-1 "$program"
+on_fuse=$(sed -n 's/^a run: \([0-9]*\) ticks.*/\1/p' "$scratch/out")
+try build/bin/explore --kernel build/one/linux --places build/one/places --out build/explore --stop 0 --quick --seeds 1-1 --tmpfs "$program"
+on_tmpfs=$(sed -n 's/^a run: \([0-9]*\) ticks.*/\1/p' "$scratch/out")
+[ $((${on_tmpfs:-1000000} * 2)) -lt "${on_fuse:-0}" ]
+ok $? "... without FUSE: ${on_fuse:-no} ticks, ${on_tmpfs:-no} there"
+try tests/explore/against one tmpfs 1-1 random notify
+tried 0 'programs that cannot be compared'
+has 'random: not compared: each seed is another program'
+ok $? '... because of their seed'
+has 'notify: not on tmpfs: it unmounts or notifies'
+ok $? '... or because of what they do'
 
 # Whatever it explores: these ends
 mv build/bin/explore build/explorer
