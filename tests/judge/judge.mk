@@ -47,7 +47,7 @@ try: ## MBOX=<file or message-id>: a patch series judged on one page; BASE=patch
 .PHONY: try
 
 try-it:
-	@env $(kernel-env) $(if $(KSRC),KSRC='$(SRC)') tests/judge/try '$(NAME)' $(SRC) $(LINUX) '$(LIKE)' $(seeds) '$(MBOX)' $(only)
+	@env $(kernel-env) tests/judge/try '$(NAME)' $(SRC) $(LINUX) '$(LIKE)' $(seeds) '$(MBOX)' $(only)
 .PHONY: try-it
 
 compare: ## A=<variant or tree> B=...: the same scenarios and loads on both, only what differs; EXPLORE=n, T=tests
@@ -59,6 +59,6 @@ GOOD ?= $(if $(KSRC),,before)
 BAD  ?= HEAD
 bisect: ## the first commit from GOOD= to BAD= on which T= fails (or CMD='...'), of KSRC=<git tree> or of our own series; statuses as git bisect run takes them
 	@$(if $(only)$(CMD),:,echo "make bisect: T=<tests> or CMD='...' says what is to pass" >&2; exit 2)
-	@$(MAKE) --no-print-directory ready $(if $(only),test-programs)
-	@env $(kernel-env) $(if $(KSRC),KSRC='$(SRC)') tests/judge/bisect '$(NAME)' $(SRC) $(LINUX) '$(GOOD)' '$(BAD)' $(only)
+	@$(MAKE) --no-print-directory deps early config image $(if $(only),test-programs)
+	@env $(kernel-env) tests/judge/bisect '$(NAME)' $(SRC) $(LINUX) '$(GOOD)' '$(BAD)' $(only)
 .PHONY: bisect
