@@ -70,6 +70,14 @@ static long write_byte(long page, long unused)
 	return do_(WRITE, file.fd, page * PAGE, 1, 'w');
 }
 
+static long shift(long from, long to)
+{
+	if (!from)
+		return -EINVAL;
+	return do_(WRITE_FROM_MAP, file.fd, from * PAGE, (to - from + 1) * PAGE,
+		   (from - 1) * PAGE);
+}
+
 static long kick(long unused, long unused2)
 {
 	(void)unused, (void)unused2;
@@ -159,6 +167,8 @@ static const struct command {
 	{ "fill", EACH_PAGE, fill, "fill:N[-M]", "store to every byte of them, behind the end of the file, too" },
 	{ "load", EACH_PAGE, load, "load:N[-M]", "load from them" },
 	{ "pwrite", EACH_PAGE, write_byte, "pwrite:N[-M]", "write one byte to each with pwrite(2)" },
+	{ "shift", PAGES, shift, "shift:N[-M]",
+	  "one write(2) to them, of what the mapping has a page before them" },
 	{ "punch", PAGES, punch, "punch:N[-M]", "fallocate(2) a hole there" },
 	{ "kick", NOTHING, kick, "kick", "start writeback, wait for nothing (sync_file_range)" },
 	{ "fsync", NOTHING, sync_file, "fsync", "fsync(2)" },

@@ -17,6 +17,7 @@ act f open:1 kick:1
 act f open:x
 act f open:1-
 act f open:1 pwrite:3-1
+act f open:1 shift:0
 act f open:1 fsinc
 act f fsync
 act /no/such/file open:1
@@ -36,23 +37,24 @@ line 6 '2 act: kick:1: takes no number' 'a number too many'
 line 7 '2 act: open:x: not a number' 'not a number'
 line 8 '2 act: open:1-: not a number' '... nor half a range'
 line 9 '2 act: pwrite:3-1: no such pages' 'a range that ends before it begins'
-line 10 '2 act: fsinc: no such verb' 'no such verb'
-line 11 '1 act: fsync: Bad file descriptor' 'fsync comes before open'
-line 12 '1 act: open:1: No such file or directory' 'no such file'
+line 10 '1 act: shift:0: Invalid argument' 'no page before the first one'
+line 11 '2 act: fsinc: no such verb' 'no such verb'
+line 12 '1 act: fsync: Bad file descriptor' 'fsync comes before open'
+line 13 '1 act: open:1: No such file or directory' 'no such file'
 
 # through a mapping
-run -- sh -c 'cd /mnt/fuse; act f open:2 store:0 flags:3; act f open:2 store:7; echo $?; act f open:2 fill:1; tail -c 1 /srv/fuse/f'
+run -- sh -c 'cd /mnt/fuse; act f open:2 store:0 flags:3; act f open:2 store:7; echo $?; act f open:2 fill:1; tail -c 1 /srv/fuse/f; act g open:3 fill:0-1 shift:1-2; tr -d "\0" </srv/fuse/g | tail -c 8192 | tr -s ab'
 if [ "$VARIANT" = before ]; then
 	like "$scratch/err" '^act: store:0: No such device$' 'store without a mapping'
 else
 	like "$scratch/out" '^D-$' 'flags of a page that was stored to, and of one that was not touched'
 	like "$scratch/err" '^act: store:7: Numerical result out of range$' 'a store past the mapping'
-	has '.*b'
-	ok $? 'fill reaches the last byte'
+	has 'ba'
+	ok $? 'fill reaches the last byte; shift copies page by page, as write(2) does'
 fi
 run -- act --help
 tried 0 'act --help'
-for verb in open store fill load pwrite punch kick fsync msync truncate drop sleep flags close; do
+for verb in open store fill load pwrite shift punch kick fsync msync truncate drop sleep flags close; do
 	grep -q "^  $verb" "$scratch/out" || echo "$verb"
 done >"$scratch/missing"
 [ ! -s "$scratch/missing" ]
