@@ -27,7 +27,7 @@ continue
 
 # The symptom; from here on back
 fuse-life 2:3
-goto $tick("its copy goes to the request queue")
+goto $tick("goes to the request queue")
 print wpa->ia.write.in.size
 last-change wpa->ia.write.in.size
 print inode->i_size

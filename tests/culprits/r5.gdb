@@ -21,7 +21,7 @@ continue
 
 # The symptom; from here on back
 fuse-life 2:0
-goto $tick("its copy goes to the request queue")
+goto $tick("goes to the request queue")
 print wpa->ia.write.in.size
 last-change wpa->inode->i_size
 culprit written

@@ -39,7 +39,7 @@ cat >"$scratch/script" <<-'END'
 	end
 	uml-ps blocked
 	fuse-life 2:0
-	goto $tick("its copy goes to the request queue")
+	goto $tick("goes to the request queue")
 	python
 	print("in=%s" % gdb.newest_frame().name())
 	end
@@ -48,10 +48,12 @@ END
 again() {
 	try env AGAIN=1 SCRIPT="$scratch/script" uml/gdb/open "$@"
 }
+waits=fuse_set_nowrite
+[ "$copies" = yes ] || waits=__filemap_fdatawait_range
 again "$kept" "$kernel"
 is "$(told tick)" "$tick" 'the run is made again, up to the tick at which it was kept'
 like "$scratch/out" '^a file that the run was given$' '... with its files and what it read'
-like "$scratch/out" '^[0-9]+ +[0-9]+ +act +D.* fuse_set_nowrite ' 'act hangs there, as it did'
+like "$scratch/out" '^[0-9]+ +[0-9]+ +act +D.* '"$waits " 'act hangs there, as it did'
 is "$(told in)" fuse_send_writepage 'and back to where its WRITE was queued'
 like "$scratch/err" 'goto: tick 99999999 is not reached: the guest stands still at tick [0-9]+, all its tasks wait' 'a tick that a guest that hangs never comes to'
 no_traceback

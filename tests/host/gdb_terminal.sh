@@ -42,7 +42,7 @@ terminal() {
 
 # What the README says first
 command=$(sed -n 's|^ *\(\$ \)\{0,1\}\(make gdb BREAK=.*\)|\2|p' README.md | head -n 1)
-terminal "$command DEPS=no VARIANT=$VARIANT"
+terminal "$command DEPS=no $tested"
 await shown '^Breakpoint 1, fuse_[a-z_]* \('
 ok $? "stops by itself: $command" || remark "$scratch/screen"
 type 'bt 2' '^#1 '
@@ -59,7 +59,8 @@ await shown '^Breakpoint 1, fuse_statfs'
 ok $? 'a loop as CMD' || remark "$scratch/screen"
 shown '^got-two'
 ok $? '... with its $'
-type 'python print(gdb.parse_and_eval("(char *)saved_command_line").string())' 'mem=200M .*HELLO'
+type 'python print("mem=%dM" % (int(gdb.parse_and_eval("physmem_size")) >> 20), gdb.parse_and_eval("(char *)saved_command_line").string())' \
+	'^mem=200M .*HELLO'
 ok $? 'MEM and RUN are honoured'
 type quit 'exit|quit'
 await ended

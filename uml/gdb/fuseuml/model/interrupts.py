@@ -25,25 +25,66 @@ def handler():
 gdb.events.new_objfile.connect(lambda _: handler.cache_clear())
 
 
+def _inlined(block):
+    """Is it one of a function that was inlined into another?"""
+    outer = block.superblock
+    return outer is not None and not outer.is_static and not outer.is_global
+
+
+def _value(number):
+    return gdb.Value(number).cast(gdb.lookup_type("unsigned long"))
+
+
 class _Id:
     def __init__(self, sp, pc):
         self.sp, self.pc = sp, pc
 
 
+RET = 0xC3
+
+
 class _Interrupted(Unwinder):
+    """Also of the caller that is none: gdb looks a caller up by the byte before its pc, where
+    the call would be. Behind a return, and at a function's start, that is somewhere else."""
+
     def __init__(self):
         super().__init__("uml-interrupt")
+        self.at = None  # pc and sp of what was interrupted
 
     def __call__(self, pending):
         pc = pending.read_register("rip")
         if int(pc) != handler():
-            return None
+            return self._caller(pending) if self.at and int(pc) == self.at[0] else None
         context = int(pending.read_register("rdx")) + UCONTEXT_REGISTERS
-        info = pending.create_unwind_info(_Id(pending.read_register("rsp"), pc))
-        word = gdb.lookup_type("unsigned long")
-        for register, value in zip(REGISTERS, kernel.words(context, len(REGISTERS))):
-            info.add_saved_register(register, gdb.Value(value).cast(word))
+        values = dict(zip(REGISTERS, kernel.words(context, len(REGISTERS))))
+        self.at = values["rip"], values["rsp"]
+        return self._info(pending, _Id(pending.read_register("rsp"), pc), values)
+
+    def _info(self, pending, id_, values):
+        info = pending.create_unwind_info(id_)
+        for register, value in values.items():
+            info.add_saved_register(register, _value(value))
         return info
+
+    def _caller(self, pending):
+        pc, sp = self.at
+        if int(pending.read_register("rsp")) != sp:
+            return None
+        block = gdb.block_for_pc(pc)
+        while block is not None and (block.function is None or _inlined(block)):
+            block = block.superblock
+        if block is None:
+            return None
+        # (the kernel has frame pointers)
+        frame = int(pending.read_register("rbp"))
+        if pc == block.start:
+            top, saved = sp, frame
+        elif kernel.memory(pc - 1, 1)[0] == bytes([RET]):
+            top, saved = frame + 8, kernel.word(frame)
+        else:
+            return None
+        values = {"rip": kernel.word(top), "rsp": top + 8, "rbp": saved}
+        return self._info(pending, _Id(_value(top + 8), _value(block.start)), values)
 
 
 def start():

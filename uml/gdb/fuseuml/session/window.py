@@ -10,7 +10,7 @@ import gdb
 
 from ..commands import park
 from ..commands.command import write
-from ..model import kernel, parked, tasks
+from ..model import kernel, moved, parked, tasks
 from ..model.kernel import Problem, has_function
 from . import session
 
@@ -141,10 +141,13 @@ def _true(until):
 
 def read(path):
     steps = []
+    other = " on " + ("pages" if moved.makes_copies() else "copies")
     with open(path) as f:
         for n, line in enumerate(f, 1):
-            if re.match(r"(hold|reach)\s", line):
-                steps.append(Step(line.strip(), "%s:%d" % (os.path.basename(path), n)))
+            line = line.strip()
+            if re.match(r"(hold|reach)\s", line) and not line.endswith(other):
+                line = re.sub(" on (pages|copies)$", "", line)
+                steps.append(Step(line, "%s:%d" % (os.path.basename(path), n)))
     return steps
 
 
