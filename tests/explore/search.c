@@ -279,7 +279,7 @@ static void loop(void)
 	at.begin = now();
 	at.more = true;
 	at.done = at.failed = at.found = at.ticks = 0;
-	do {
+	for (;;) {
 		for (unsigned int i = 0; i < o.jobs && at.more && !interrupted;
 		     i++) {
 			if (slots[i].pid)
@@ -289,7 +289,9 @@ static void loop(void)
 			start(&slots[i]);
 			under_way++;
 		}
-		batch = under_way ? ended() : NULL;
+		if (!under_way)
+			return;
+		batch = ended();
 		if (!batch)
 			continue;
 		batch->n = take_results(batch);
@@ -299,7 +301,7 @@ static void loop(void)
 			under_way--;
 		if (isatty(1))
 			show_progress();
-	} while (under_way);
+	}
 }
 
 static void prepare(void)

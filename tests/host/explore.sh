@@ -49,6 +49,9 @@ ok $? 'the same seeds end the same way' || diff "$scratch/runs.1" "$scratch/runs
 explore --stop 0 --quick --resume --seeds "$seed-$((seed + 14))" "$programs/last_writer"
 like "$scratch/out" ': 2 runs in' 'RESUME=1 leaves out what was run'
 
+explore --stop 0 --quick --jobs 1 --batch 5 --seeds 1-12 "$programs/last_writer"
+like "$scratch/out" ': 12 runs in' 'one guest at a time: all of them are run'
+
 explore --how every --points shared-inode --stop 0 --quick "$programs/last_writer"
 like "$scratch/out" '^[0-9]+ places to wait at, 0 left' 'one wait at each place in turn, to the last'
 
