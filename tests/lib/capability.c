@@ -41,6 +41,9 @@ static const struct {
 	[REQUEST_TIMEOUT] = { "request timeouts",
 			      { "fuse_check_timeout" },
 			      { NULL } },
+	[LIFT_LIMIT] = { "a limit of dirty pages that root may lift",
+			 { "bdi_set_strict_limit" },
+			 { NULL } },
 	[SYNC_WAITS] = { "a sync(2) that waits for WRITEs in flight",
 			 { NULL },
 			 { "fuse_find_writeback",
@@ -76,10 +79,9 @@ static void read_kallsyms(void)
 
 	while (f && fgets(line, sizeof(line), f)) {
 		name = strrchr(line, ' ');
-		if (!name++ ||
-		    (strncmp(name, "fuse_", 5) && strncmp(name, "iomap_", 6)))
+		if (!name++)
 			continue;
-		any = true;
+		any |= !strncmp(name, "fuse_", 5);
 		name[strcspn(name, ".\n\t")] = 0;
 		for (int i = 0; i < NR_CAPABILITIES; i++) {
 			seen_yes[i] |= is_one_of(name, table[i].yes);

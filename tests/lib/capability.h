@@ -25,6 +25,8 @@ enum capability {
 	REQUEST_TIMEOUT,
 	/* a page that write(2) has filled stays as it is if the server does not take it */
 	FAILED_WRITE_STAYS,
+	/* root may lift the strict limit of dirty pages: 6.2 */
+	LIFT_LIMIT,
 	/* sync(2) waits for WRITEs in flight: 6.16 until 7.0 (76f9377cd2ab) */
 	SYNC_WAITS,
 	/*

@@ -96,6 +96,15 @@ long bdi_get(const char *knob)
 		       -1;
 }
 
+int bdi_unlimit(void)
+{
+	int err = bdi_set("max_ratio", "100");
+
+	if (!err)
+		err = bdi_set("strict_limit", "0");
+	return err == ENOENT ? bdi_set("min_ratio", "99") : err;
+}
+
 static const char *connection(const char *file)
 {
 	static char path[80];

@@ -129,6 +129,11 @@ int server_file(const char *name, size_t size, int byte);
 long bdi_stat(const char *name);
 int bdi_set(const char *knob, const char *value); /* errno */
 long bdi_get(const char *knob);
+/*
+ * Take away the mount's own limit of dirty pages. errno. Where that cannot be
+ * (can(LIFT_LIMIT)), make it nearly all of the machine's, which it may then not exceed.
+ */
+int bdi_unlimit(void);
 
 /* Requests of the connection not yet answered; -1: it is gone. */
 long waiting(void);

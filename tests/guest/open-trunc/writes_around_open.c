@@ -23,6 +23,7 @@ SCENARIO(write_in_flight)
 	GATE("release");
 	EXPECT_LE(0, finish(v));
 	DO(w, SYNC);
+	EXPECT_SOON(0, pages_in_flight());
 	EXPECT_EQ(kernel() == STOCK ? PAGE : 0, server_size("f"));
 	EXPECT_EQ(kernel() == STOCK ? 'a' : -1, server_byte("f", 0));
 	outcome(kernel() == STOCK ? "old data comes back" :

@@ -92,8 +92,7 @@ static long scattered(char *map, const long arg[4])
 
 static void in_flight(struct user *u, int fd)
 {
-	ASSERT_EQ(0, bdi_set("max_ratio", "100"));
-	ASSERT_EQ(0, bdi_set("strict_limit", "0"));
+	ASSERT_EQ(0, bdi_unlimit());
 	GATE("drop write");
 	DO(u, CALL, (long)scattered, 'a');
 	DO(u, KICK, fd);
@@ -210,15 +209,27 @@ static long take(char *map, const long arg[4])
 SCENARIO(many_pages_in_one_piece)
 {
 	int fd = MAPPED_FILE(u, "f", PAGES * PAGE);
-	long there, more = PAGES / 4 >> ORDER;
+	long there, got, more = PAGES / 4 >> ORDER;
 
 	in_flight(u, fd);
 	DO(v, CALL, (long)fill, 16);
 	there = blocks();
 	ASSERT_LT(0, there);
-	EXPECT_EQ(can(TEMP_PAGES),
-		  do_(w, CALL, (long)take, there + more) == there + more);
+	got = do_(w, CALL, (long)take, there + more);
 	EXPECT_EQ(PAGES, pages_in_flight());
+	if (got == there + more) {
+		EXPECT_TRUE(can(TEMP_PAGES));
+	} else {
+		/*
+		 * Would they if the pages were at rest? 6.1 does not even then: beyond
+		 * the copies, which are free now, there is nothing.
+		 */
+		got = can(TEMP_PAGES) ? (PAGES >> ORDER) + more : 1;
+		EXPECT_EQ(0, abort_connection());
+		EXPECT_SOON(0, pages_in_flight());
+		EXPECT_EQ(!can(TEMP_PAGES),
+			  do_(w, CALL, (long)take, got) == got);
+	}
 	DO(v, CALL, (long)emptied);
 }
 

@@ -62,8 +62,7 @@ SCENARIO(reclaim_inside_write)
 	/* the server's own pages shall not be the group's */
 	ASSERT_EQ(0, server_file("f", PAGES * PAGE, 'o'));
 	fd = OPEN(u, "f", O_RDWR);
-	ASSERT_EQ(0, bdi_set("max_ratio", "100"));
-	ASSERT_EQ(0, bdi_set("strict_limit", "0"));
+	ASSERT_EQ(0, bdi_unlimit());
 	ASSERT_EQ(0, memory_group_v1(user_pid(u)));
 	ASSERT_EQ(0, memory_group_v1(server_pid()));
 	MAP_OR_ENODEV(u, fd, PAGES * PAGE);

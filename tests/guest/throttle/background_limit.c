@@ -16,8 +16,7 @@ SCENARIO(unrelated_read_waits)
 	g = OPEN(v, "g", O_RDONLY);
 	DO(u, TRUNCATE, fd, 80 * PAGE);
 	MAP_OR_ENODEV(u, fd, 80 * PAGE);
-	ASSERT_EQ(0, bdi_set("max_ratio", "100"));
-	ASSERT_EQ(0, bdi_set("strict_limit", "0"));
+	ASSERT_EQ(0, bdi_unlimit());
 
 	GATE("hold write");
 	DO(u, STORE_EVERY, 0, 40, 'a', 2); /* no two side by side: 40 WRITEs */
@@ -34,7 +33,7 @@ SCENARIO(unrelated_read_waits)
 	GATE("release");
 	EXPECT_RESULT('g', v);
 	DO(u, FSYNC, fd);
-	EXPECT_EQ(40, GATE_NUMBER("count done write"));
+	EXPECT_SOON(40, GATE_NUMBER("count done write"));
 	outcome("an unrelated read waits");
 }
 

@@ -38,15 +38,17 @@ static int lower_start(const char *options)
 		 "/run/lower.sock %s " LOWER,
 		 options);
 	snprintf(limit, sizeof(limit), "%d", LIMIT_PAGES * PAGE);
-	return write_text("/proc/sys/vm/dirty_bytes", limit) ||
-	       bdi_set("max_ratio", "100") || bdi_set("strict_limit", "0") ||
+	return write_text("/proc/sys/vm/dirty_bytes", limit) || bdi_unlimit() ||
 	       system(command);
 }
 
 static int lower_end(void)
 {
-	return umount2(LOWER, 0) || rmdir(LOWER) ||
-	       system("rm -r /srv/lower") ||
+	/* the server above has files of it open until it gets their FORGETs */
+	for (double t = 0; umount2(LOWER, 0);)
+		if (errno != EBUSY || !patience(&t, LIMIT))
+			return errno;
+	return rmdir(LOWER) || system("rm -r /srv/lower") ||
 	       write_text("/proc/sys/vm/dirty_ratio", "20");
 }
 
@@ -62,6 +64,8 @@ static int lower_byte(int page)
 SCENARIO(the_other_one_goes_on)
 {
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT), lower;
+	/* what is in flight counts for the machine's limit, or for a strict one of the mount */
+	bool stops = !can(TEMP_PAGES) || !can(LIFT_LIMIT);
 
 	ASSERT_EQ(0, lower_start(""));
 	DO(u, TRUNCATE, fd, PAGES * PAGE);
@@ -72,20 +76,19 @@ SCENARIO(the_other_one_goes_on)
 		DO(v, MAP, lower, PAGES * PAGE);
 		GATE("hold write");
 		begin(u, STORE_PAGES, 0, PAGES, 'a');
-		if (can(TEMP_PAGES)) {
+		if (stops) {
+			EXPECT_BLOCKED(u, "balance_dirty_pages");
+			EXPECT_GE(LIMIT_PAGES, pages_in_flight());
+		} else {
 			EXPECT_RESULT(0, u);
 			EXPECT_LT(LIMIT_PAGES, pages_in_flight());
-		} else {
-			/* they count for the machine's limit */
-			EXPECT_BLOCKED(u, "balance_dirty_pages");
-			EXPECT_EQ(LIMIT_PAGES, pages_in_flight());
 		}
 
 		DO(v, STORE_PAGES, 0, PAGES, 'b');
 		EXPECT_DO(0, v, FSYNC, lower);
 		EXPECT_EQ('b', lower_byte(PAGES - 1));
 		GATE("release");
-		if (!can(TEMP_PAGES))
+		if (stops)
 			EXPECT_RESULT(0, u);
 		DO(u, FSYNC, fd);
 		DO(v, UNMAP);

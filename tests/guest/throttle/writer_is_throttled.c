@@ -25,8 +25,7 @@ SCENARIO(one_percent)
 	EXPECT_LT(0, vmstat("nr_dirty") + pages_in_flight());
 	EXPECT_GT(130, vmstat("nr_dirty") + pages_in_flight());
 
-	ASSERT_EQ(0, bdi_set("max_ratio", "100"));
-	ASSERT_EQ(0, bdi_set("strict_limit", "0"));
+	ASSERT_EQ(0, bdi_unlimit());
 	DO(v, MAP, g, 300 * PAGE);
 	DO(v, STORE_PAGES, 0, 300, 'b');
 	EXPECT_LT(300, vmstat("nr_dirty") + pages_in_flight());
