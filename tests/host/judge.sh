@@ -177,7 +177,7 @@ tried 2 'a BASE that is none'
 like "$scratch/err" "BASE='nonsense': no variant" '... is named'
 mkdir "$scratch/built"
 : >"$scratch/built/Kbuild"
-mkdir -p "$scratch/built/arch/um"
+mkdir -p "$scratch/built/arch/um" "$scratch/built/fs/fuse"
 : >"$scratch/built/.config"
 try make --no-print-directory try DEPS=no MBOX="$patch" BASE="$scratch/built"
 tried 2 'a tree that was built in place'

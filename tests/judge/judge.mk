@@ -22,7 +22,7 @@ $(MMAP_STORE): tests/stress/mmap-store.c fs-image/gate/gate.c fs-image/act/proc.
 
 # what is run on both
 judged := $(JUDGE) $(MMAP_STORE) $(EXPLORER) $(patsubst tests/guest/%.c,$(TESTS)/%,$(guest-tests)) $(call explore-program,$(explore-sources))
-judge-programs: ready
+judge-programs: deps early config image
 	@+$(call made,$(OUT)/.judge-inputs,$(TESTS) $(judged),fs-image tests/lib tests/guest tests/explore tests/judge tests/stress \
 	  $$(ls -d $(SRC)/tools/testing/selftests/kselftest*.h /usr/lib/*/libc.a),$(OUT),programs "$(words $(judged)) programs",$(LOG)/judged.log,$(judged))
 .PHONY: judge-programs
