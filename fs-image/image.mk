@@ -34,7 +34,7 @@ PROGRAMS           += fuse-gate.so
 
 # The compiler cache knows a source by its path from here
 ccache  := $(shell command -v ccache)
-compile := $(if $(ccache),CCACHE_DIR=$(CACHE)/ccache $(ccache)) $(CC) -fdebug-prefix-map=$(CURDIR)=.
+compile := $(if $(ccache),CCACHE_DIR=$(CACHE)/ccache CCACHE_SLOPPINESS=locale $(ccache)) $(CC) -fdebug-prefix-map=$(CURDIR)=.
 objects := build/bin/objects
 
 # With symbols, for gdb; the image gets stripped copies.

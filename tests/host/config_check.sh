@@ -33,6 +33,15 @@ done
 touch -d 2001-01-01 "$obj/.config"
 configure "$base"
 is "$(stat -c %y "$obj/.config" | cut -c 1-10)" 2001-01-01 'the same again does not touch .config'
+# nor is another host's, or all that it compiled would be compiled again
+mkdir "$scratch/bin"
+printf '#!/bin/sh\necho "rustc 1.85.0 (4d91de4e4 2025-02-17)"\n' >"$scratch/bin/rustc"
+printf '#!/bin/sh\necho v1.27\n' >"$scratch/bin/pahole"
+chmod +x "$scratch"/bin/*
+had=$PATH PATH=$scratch/bin:$PATH
+configure "$base"
+PATH=$had
+is "$(stat -c %y "$obj/.config" | cut -c 1-10)" 2001-01-01 '... nor does a host with rustc and pahole'
 echo CONFIG_TMPFS=y >"$scratch/more"
 echo CONFIG_SHMEM=y >>"$scratch/more"
 echo CONFIG_LOG_BUF_SHIFT=16 >"$scratch/less"
@@ -143,4 +152,25 @@ ok $? '... whole'
 try uml/kernel/configure "$src" "$obj" /no/fragment
 [ "$status" -ne 0 ] && grep -q /no/fragment "$scratch/err"
 ok $? 'a missing fragment is named'
+
+# ---- the compiler cache: one that another user filled ----
+if command -v ccache >/dev/null; then
+	cat >"$scratch/makefile" <<-'EOF'
+		include uml/kernel/kernel.mk
+		compile: ; @env $(kernel-env) sh -e $(SCRIPT)
+	EOF
+	# kbuild's own command for an object, but for where it goes
+	sed -n "s|^\(saved\)*cmd_fs/fuse/control.o := ||; t found; b; :found; s| -o [^ ]*| -o $scratch/control.o|; s|-Wp,-MMD,[^ ]*|-Wp,-MMD,$scratch/control.d|p" \
+		"build/$NAME/obj/fs/fuse/.control.o.cmd" >"$scratch/control"
+	printf 'cd %s\n' "build/$NAME/obj" | cat - "$scratch/control" >"$scratch/script"
+	for locale in C.UTF-8 fr_FR.UTF-8; do
+		try env LANG=$locale LC_MESSAGES=$locale XDG_CACHE_HOME="$scratch/cache" \
+			make -f "$scratch/makefile" compile "SCRIPT=$scratch/script" KERNEL=6.12 VARIANT=stock
+		tried 0 "an object is compiled with LANG=$locale"
+	done
+	CCACHE_DIR=$scratch/cache/fuse-uml/ccache ccache --print-stats >"$scratch/out"
+	is "$(sed -n 's/^direct_cache_hit\t//p' "$scratch/out")" 1 '... and found, though LANG is another'
+else
+	skip 'the compiler cache' 'there is no ccache'
+fi
 done_testing

@@ -52,11 +52,13 @@ LOG     := $(OUT)/log
 # ccache across variants: paths relative to the object folder, which gdb is told. Without
 # the second map an object from another variant's build would name that one's sources.
 # DEPEND: it reads gcc's own list of headers, and does not preprocess each file first.
-KMAKE   := CC=$(abspath uml/kernel/cc) LOCALVERSION=-$(NAME) \
+# Across users and hosts: rustc's and pahole's versions go into the configuration, and so into
+# each object, though no kernel here is made with them; locale is that of gcc's messages.
+KMAKE   := CC=$(abspath uml/kernel/cc) RUSTC=false PAHOLE=false LOCALVERSION=-$(NAME) \
 	KCFLAGS="-fdebug-prefix-map=$(abspath $(OBJ))=.$(if $(KSRC),, -fdebug-prefix-map=$(abspath $(SRC))=../src)" \
 	$(if $(filter 1,$(V)),V=1)
 kernel-env = UML_CCACHE=$(shell command -v ccache) CCACHE_DIR=$(CACHE)/ccache \
-	CCACHE_BASEDIR=$(abspath build) CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 CCACHE_SLOPPINESS=time_macros \
+	CCACHE_BASEDIR=$(abspath build) CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 CCACHE_SLOPPINESS=time_macros,locale \
 	KBUILD_BUILD_USER=fuse KBUILD_BUILD_HOST=uml KBUILD_BUILD_VERSION=1 \
 	KBUILD_BUILD_TIMESTAMP='1970-01-01'
 
