@@ -5,7 +5,7 @@
 
 EXPLORER := build/bin/explore
 RUNS     ?= 500
-seeds     = $(or $(SEEDS),1-$(RUNS))
+explored-seeds = $(or $(SEEDS),1-$(RUNS))
 
 explore-sources := $(wildcard tests/explore/programs/*.c)
 explore-program = $(patsubst tests/explore/programs/%.c,$(TESTS)/explore/%,$(1))
@@ -39,12 +39,12 @@ explore: ready ## other orders of the tasks of T=truncate until one fails; RUNS=
 	@$(if $(explored),:,echo "make explore T=$(T): no program or test has such a name; see tests/explore/README.md" >&2; exit 2)
 	@$(if $(FARM),uml/packages $(if $(filter no,$(DEPS)),--check) parallel,:)
 	@mkdir -p build/explore; $(call explore-ready,$(explored))
-	@$(if $(AGAINST),$(if $(filter tmpfs,$(AGAINST)),:,$(MAKE) --no-print-directory ready VARIANT=$(AGAINST)) && tests/explore/against $(NAME) $(AGAINST) $(seeds) $(explored),:)
+	@$(if $(AGAINST),$(if $(filter tmpfs,$(AGAINST)),:,$(MAKE) --no-print-directory ready VARIANT=$(AGAINST)) && tests/explore/against $(NAME) $(AGAINST) $(explored-seeds) $(explored),:)
 	@$(if $(AGAINST),:,$(if $(FARM),NAME=$(NAME) HOW=$(HOW) UNIT=$(UNIT) AT=$(AT) RESUME=$(RESUME) tests/explore/farm '$(FARM)' $(RUNS) $(notdir $(explored)),$(explore-here)))
 .PHONY: explore
 
 explore-here = status=0; for program in $(explored); do \
-	  $(explorer) --seeds $(seeds) $(if $(HOW),--how $(HOW)) $(if $(DEPTH),--depth $(DEPTH)) $(if $(RATE),--rate $(RATE)) \
+	  $(explorer) --seeds $(explored-seeds) $(if $(HOW),--how $(HOW)) $(if $(DEPTH),--depth $(DEPTH)) $(if $(RATE),--rate $(RATE)) \
 	    $(if $(POINTS),--points $(POINTS)) $(if $(RULE),--rule '$(RULE)') $(if $(STOP),--stop $(STOP)) $(if $(RESUME),--resume) $(if $(JOBS),--jobs $(JOBS)) $$program || \
 	  { status=$$?; [ $$status -eq 1 ] || exit $$status; }; done; exit $$status
 

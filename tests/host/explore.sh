@@ -15,6 +15,12 @@ explore() {
 	try build/bin/explore --kernel "$kernel" --image "$image" --places "$scratch/places" --out "$scratch/found" "$@"
 }
 
+# What make is told is what is run
+for told in 'SEEDS=7-9 7-9' 'RUNS=3 1-3' 'STOP=0 1-500'; do
+	VARIANT=patched DEBUG='' make -n explore T=truncate "${told% *}" >"$scratch/out" 2>&1
+	like "$scratch/out" " --seeds ${told#* } " "make explore ${told% *}"
+done
+
 try tests/explore/places "$kernel" "$scratch/places"
 tried 0 'the places of a kernel'
 like "$scratch/places" 'fs/fuse/dir\.c .* fuse_do_setattr$' '... fs/fuse is among them'
