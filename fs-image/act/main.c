@@ -127,9 +127,10 @@ static long print_flags(long pages, long unused)
 				     page_flags(file.actor.map + n * PAGE) :
 				     -ENODATA;
 
-		if (flags < 0 && flags != -ENODATA)
+		if (flags < 0 && flags != -ENODATA && flags != -EIO)
 			return flags;
-		putchar(flags < 0      ? '-' :
+		putchar(flags == -EIO  ? '!' :
+			flags < 0      ? '-' :
 			flags & 1      ? 'L' :
 			flags >> 8 & 1 ? 'W' :
 			flags >> 4 & 1 ? 'D' :
@@ -178,7 +179,8 @@ static const struct command {
 	{ "sleep", NUMBER, sleep_for, "sleep:SECONDS", "of the guest's clock" },
 	{ "flags", NUMBER, print_flags, "flags:PAGES",
 	  "print the flags of so many pages of the mapping, one letter each: L locked,\n"
-	  "                    W under writeback, D dirty, ? not uptodate, . none of them, - not mapped here" },
+	  "                    W under writeback, D dirty, ? not uptodate, . none of them, - not mapped here,\n"
+	  "                    ! the kernel has no flags of it: UML of 6.1, the last pages of its memory" },
 	{ "close", NOTHING, close_file, "close", "unmap and close" },
 };
 /* clang-format on */

@@ -131,9 +131,15 @@ else
 	like "$scratch/section" '^       0 WWW\.\.W\.\.D\.\.\.\.\.\.\.$' 'fuse-pages: 0-2 and 5 under writeback, 8 dirty'
 fi
 # by kpageflags: a page with a copy in flight is a clean one
-flags=$(grep -m 1 '^[-.DLW?]\{16\}$' "$scratch/out")
+flags=$(grep -m 1 '^[-.DLW?!]\{16\}$' "$scratch/out")
 shown=$(sed -n 's/^ *0 \([-.A-Z?]*\)$/\1/p' "$scratch/section" | tr T .)
-is "$shown" "$(echo "$flags" | tr - .)" '... as /proc/kpageflags has it'
+# (UML of 6.1 has no flags of the last pages of its memory)
+told=$(awk -v shown="$shown" -v flags="$flags" 'BEGIN {
+	for (n = 1; n <= 16; n++)
+		printf "%s", substr(flags, n, 1) == "!" ? "!" : substr(shown, n, 1)
+}')
+is "$told" "$(echo "$flags" | tr - .)" '... as /proc/kpageflags has it'
+unlike "$scratch/out" '^!{16}$' '... of some pages, at least'
 
 # bdi, dirty: debugfs counts in kB
 section bdi
@@ -147,7 +153,9 @@ else
 	unlike "$scratch/section" 'temporary' '... no temporary copies'
 fi
 like "$scratch/section" 'max_ratio 1 %, strict limit on' '... ratios'
-is "$(sed -n 's/^max_ratio=//p' "$scratch/out")" '1 strict=1' '... as in sysfs'
+strict=1
+grep -q ' bdi_set_strict_limit$' "build/$NAME/obj/System.map" || strict= # 6.1 has no such knob
+is "$(sed -n 's/^max_ratio=//p' "$scratch/out")" "1 strict=$strict" '... as in sysfs'
 near() { # within 2 %: memory moves between the guest's look and ours
 	awk -v a="$1" -v b="$2" 'BEGIN { d = a > b ? a - b : b - a; exit !(d <= 2 + b / 50) }'
 }
