@@ -7,7 +7,7 @@ set -u
 # a step may build the image and the supervisor, on a busy host
 LIMIT=400
 real=$(realpath "build/$NAME")
-repo=$(realpath build/linux-*.git | head -n 1)
+repo=$(realpath "$(git -C "build/$NAME/src" rev-parse --git-common-dir)")
 case $NAME in
 ksrc-*)
 	echo '1..0 # SKIP the kernel is not one of our own variants'
@@ -21,10 +21,8 @@ mkdir -p "build/$NAME"
 ln -s "$real/linux" "build/$NAME/"
 cp -a "$real/.configured" "build/$NAME/"
 ln -s "$repo" build/
-debug=
 case $NAME in
 *-debug)
-	debug=DEBUG=1
 	# the source is the variant's, and its object folder lies there
 	mkdir -p "build/$VARIANT"
 	ln -s "${real%-debug}/src" "${real%-debug}/obj-debug" "build/$VARIANT/"
@@ -32,7 +30,8 @@ case $NAME in
 *) ln -s "$real/src" "$real/obj" "build/$NAME/" ;;
 esac
 m() {
-	try make --no-print-directory DEPS=no "VARIANT=$VARIANT" $debug "$@"
+	# shellcheck disable=SC2086 # words
+	try make --no-print-directory DEPS=no $tested "$@"
 }
 
 mkdir tests/guest/example
@@ -94,8 +93,8 @@ like "$scratch/out" "^# $here:9: numbers: expected PAGE \(4096\), got 0: server_
 like "$scratch/out" "^# $here:10: numbers: expected at least 0, got -9: .*CLOSE, 99" '... an action that must go well'
 like "$scratch/out" "^# $here:31: held: not in fuse_page_mkwrite: S .*request_wait_answer" '... where it is instead'
 unlike "$scratch/out" '\(null\)|already in use' 'an assertion that fails leaves the guest clean'
-like "$scratch/out" "^# again: make test T=example/fails VARIANT=$VARIANT" 'the line to run it again'
-like "$scratch/out" "^# under gdb: make gdb T=example/fails VARIANT=$VARIANT.* BREAK=fuse_page_mkwrite\$" 'the line to debug it'
+like "$scratch/out" "^# again: make test T=example/fails $tested" 'the line to run it again'
+like "$scratch/out" "^# under gdb: make gdb T=example/fails $tested.* BREAK=fuse_page_mkwrite\$" 'the line to debug it'
 like "$scratch/out" '^summary: .* files=2 tests=4 failed-files=1 .* result=FAIL$' 'the last line counts'
 like "build/$NAME/results/example/fails.tap" '^# outcome: works$' 'the results are kept'
 

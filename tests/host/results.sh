@@ -7,7 +7,7 @@ set -u
 . tests/host/lib
 LIMIT=400
 real=$(realpath "build/$NAME")
-repo=$(realpath build/linux-*.git | head -n 1)
+repo=$(realpath "$(git -C "build/$NAME/src" rev-parse --git-common-dir)")
 case $NAME in
 ksrc-* | *-debug)
 	echo '1..0 # SKIP tried on the variants, without DEBUG'
@@ -22,7 +22,8 @@ ln -s "$real/linux" "$real/src" "$real/obj" "build/$NAME/"
 cp -a "$real/.configured" "build/$NAME/"
 ln -s "$repo" build/
 m() {
-	try make --no-print-directory DEPS=no "VARIANT=$VARIANT" "$@"
+	# shellcheck disable=SC2086 # words
+	try make --no-print-directory DEPS=no $tested "$@"
 }
 
 rm -rf tests/guest/[!l]* tests/host/[!l]*
@@ -111,7 +112,7 @@ if command -v script >/dev/null; then
 	mkfifo "$scratch/keys"
 	: >"$scratch/screen"
 	shown() { tr -d '\r' <"$scratch/screen" | grep -q -E "$1"; }
-	script -q -f -c "make --no-print-directory DEPS=no VARIANT=$VARIANT test T=Z1 SHELL_ON_FAIL=1" "$scratch/screen" \
+	script -q -f -c "make --no-print-directory DEPS=no $tested test T=Z1 SHELL_ON_FAIL=1" "$scratch/screen" \
 		<"$scratch/keys" >/dev/null 2>&1 &
 	exec 8>"$scratch/keys"
 	at_end() { exec 8>&-; }

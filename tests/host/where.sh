@@ -8,10 +8,8 @@ set -u
 here=$(pwd)
 export DEPS=no
 verb() { # make's arguments, for the kernel that is tested
-	case $NAME in
-	*-debug) set -- "$@" DEBUG=1 ;;
-	esac
-	try make --no-print-directory VARIANT="$VARIANT" "$@"
+	# shellcheck disable=SC2086 # words
+	try make --no-print-directory $tested "$@"
 }
 loop='for i in 1 2; do echo $i; done'
 

@@ -88,6 +88,7 @@ IDLE = {
     "kthread", "kthreadd", "worker_thread", "rescuer_thread", "smpboot_thread_fn", "oom_reaper",
     "kcompactd", "kswapd", "ksoftirqd", "watchdog", "rcu_gp_kthread", "rcu_gp_fqs_loop",
     "rcu_tasks_kthread", "rcu_tasks_one_gp", "kswapd_try_to_sleep", "kauditd_thread", "khungtaskd",
+    "kthread_worker_fn", "devtmpfs_work_loop", "devtmpfsd",
 }  # fmt: skip
 # Waits for other programs, of which the kernel knows no holder
 OUTSIDE = {
