@@ -140,6 +140,7 @@ help: ## this text
 	@printf '\n%s\n' 'Variables'; printf '%s\n' \
 	  '  VARIANT=patched|before|stock   which kernel (this one: $(NAME))' \
 	  '  DEBUG=1                        with KASAN, lockdep, UBSAN' \
+	  '  SMP=2                          several CPUs, by the host'"'"'s clock: KERNEL=7.3' \
 	  '  KSRC=<tree>                    your own kernel tree instead, untouched' \
 	  '  KERNEL=<version>               another linux-source-<version> of Debian: 6.1, 7.3' \
 	  '  RUN="--share DIR"              more options for uml/run; MEM=512M' \

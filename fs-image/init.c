@@ -434,6 +434,11 @@ int main(void)
 	umask(022);
 	mount_filesystems();
 	verdict_fd = open_console("/dev/tty3", true);
+	/* what the kernel does not know is in the environment */
+	if (getenv("time-travel")) {
+		report("init: this kernel has no virtual time: --wall-clock\n");
+		power_off();
+	}
 	mount_share();
 	mount_host_root();
 	start_server();

@@ -10,6 +10,13 @@ TEST_PACKAGES := libtap-formatter-junit-perl graphviz shellcheck fio stress-ng s
 
 guest-tests := $(wildcard tests/guest/*/*.c)
 host-tests  := $(wildcard tests/host/*.sh)
+ifneq ($(smp),)
+# The others are about virtual time, ticks and gdb, which are for one CPU
+host-left-out := $(words $(host-tests))
+host-tests    := $(wildcard tests/host/smp.sh tests/host/fsx.sh tests/host/real_*.sh)
+smp-says      := echo "SMP=$(SMP): by the host's clock. Who waits takes his time, no two runs are the same; no ticks, no \
+coverage, no exploration, no gdb: $(words $(host-tests)) of $(host-left-out) tests in tests/host are for several CPUs" >&2
+endif
 all-tests   := $(guest-tests) $(host-tests)
 # T: words for tests/choose: ids, subjects, names
 named       := $(if $(T),$(shell tests/choose $(foreach t,$(subst ','\'',$(T)),'$(t)')),$(all-tests))
@@ -55,16 +62,17 @@ test-programs: $(INPUTS)
 .PHONY: test-programs
 
 # What a failed test says to type: make's variables as they were given
-again = $(strip $(foreach v,VARIANT DEBUG KSRC KERNEL,$(if $(filter command% environment%,$(origin $(v))),$(v)=$($(v)))))
+again = $(strip $(foreach v,VARIANT DEBUG SMP KSRC KERNEL,$(if $(filter command% environment%,$(origin $(v))),$(v)=$($(v)))))
 
 ##@ Tests
 
-# Tests wait, too: one more than there are CPUs
-test-jobs := $(if $(filter file,$(origin JOBS)),$(shell echo $$(($(JOBS) + 1))),$(JOBS))
+# Tests wait, too: one more than there are CPUs; by the host's clock they wait most of the time
+test-jobs := $(if $(filter file,$(origin JOBS)),$(shell echo $$(($(JOBS)$(if $(smp), * 4, + 1)))),$(JOBS))
 
 # Guest tests of an edited kernel do not wait for kbuild; gdb in them does
 waits := $(strip $(filter tests/host/%,$(chosen)) $(filter 1,$(SHELL_ON_FAIL)))
 test: test-names test-deps $(if $(waits),linux,config) image test-programs ## all tests; T='truncate A5' picks, JOBS=n at once, REPEAT=n times or UNTIL_FAIL=1, FAILED=1 those that failed last, SINCE=commit those that run what has changed in the kernel, SHELL_ON_FAIL=1 stops there, RESULTS=<folder> JUnit XML and JSON
+	@$(smp-says)
 	@exec env NAME=$(NAME) VARIANT=$(VARIANT) AGAIN='$(again)' RESULTS='$(RESULTS)' SHELL_ON_FAIL='$(SHELL_ON_FAIL)' \
 	  $(SUPERVISE) --contain -- $(if $(waits),,$(ahead)) tests/suite $(test-jobs) $(REPEAT) $(if $(FAILED),$(FAILED),0) $(chosen)
 .PHONY: test

@@ -76,6 +76,15 @@ tried 2 'KSRC= that has no FUSE'
 like "$scratch/err" "KSRC=$scratch/used is a kernel without FUSE: no fs/fuse" '... is said'
 mkdir -p "$scratch/used/fs/fuse"
 touch "$scratch/used/.config"
+mkdir -p "$scratch/one/arch/um" "$scratch/one/fs/fuse"
+touch "$scratch/one/Kbuild"
+m linux KSRC="$scratch/one" SMP=2
+tried 2 'SMP=2 for a tree whose UML has one CPU'
+like "$scratch/err" "SMP=2: User-mode Linux has one CPU in $scratch/one" '... is said'
+like "$scratch/err" 'KERNEL=7.3 can have more' '... with the way out'
+m linux SMP=two
+tried 2 'SMP= that is no number'
+like "$scratch/err" 'SMP=two: how many CPUs' '... is said'
 m linux KSRC="$scratch/used"
 tried 2 'KSRC= that was built in place'
 like "$scratch/err" "KSRC=$scratch/used has been built in place" '... is said'

@@ -1,11 +1,12 @@
 # The kernel as a process: source -> patched tree -> .config -> build/<variant>/linux
 #
-# Set by the user: VARIANT, DEBUG, KSRC, KERNEL. Made here: $(LINUX), $(VMLINUX), $(SRC).
+# Set by the user: VARIANT, DEBUG, SMP, KSRC, KERNEL. Made here: $(LINUX), $(VMLINUX), $(SRC).
 
 KERNEL  ?= 6.12
 VARIANT ?= patched
 KSRC    ?=
 DEBUG   ?=
+SMP     ?=
 
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fuse-uml
 REPO    := build/linux-$(KERNEL).git
@@ -16,12 +17,28 @@ ifneq ($(filter-out 0 n no,$(DEBUG)),)
 FRAGMENTS += uml/kernel/config/debug.config
 suffix    := -debug
 endif
+# More CPUs than one, and with them the host's clock (uml/run --smp)
+smp := $(filter-out 0 1 n no,$(SMP))
+ifneq ($(smp),)
+ifneq ($(filter-out 2 3 4 5 6 7 8,$(smp)),)
+$(error SMP=$(SMP): how many CPUs? 2 to 8)
+endif
+one-cpu := $(filter gdb gdb-server tour why open explore coverage watch mutants repro series bench try compare bisect,$(MAKECMDGOALS))
+ifneq ($(one-cpu),)
+$(error make $(firstword $(one-cpu)) SMP=$(SMP): gdb, ticks and exploration are for one CPU; run, test and soak take SMP=)
+endif
+FRAGMENTS += uml/kernel/config/smp.config
+suffix    := -smp$(suffix)
+export SMP
+endif
 
 ifneq ($(KSRC),)
 # Anybody's own tree: no patches, nothing written into it. Its build folder is
 # named by its path, so that several trees live side by side.
 tree    := ksrc-$(notdir $(abspath $(KSRC)))-$(shell printf %s '$(abspath $(KSRC))' | cksum | cut -c1-6)
 SRC     := $(abspath $(KSRC))
+# What the tests take it for: one that has our patches has their name (make rebase)
+override VARIANT := $(or $(filter patched before,$(lastword $(subst -, ,$(notdir $(SRC))))),stock)
 else ifneq ($(KERNEL),6.12)
 # Our patches are for 6.12: another version is built as Debian ships it, with what
 # it needs to run at all (kernel-patches/common) where that applies.
@@ -33,8 +50,6 @@ endif
 override VARIANT := stock
 tree    := $(KERNEL)-stock
 SRC     := build/$(tree)/src
-# What the tests take it for: one that has our patches has their name (make rebase)
-override VARIANT := $(or $(filter patched before,$(lastword $(subst -, ,$(notdir $(SRC))))),stock)
 else
 tree    := $(VARIANT)
 SRC     := build/$(tree)/src
@@ -100,6 +115,8 @@ tree: source
 endif
 
 config: tree
+	@$(if $(smp),grep -qs '^config UML_SUBARCH_SUPPORTS_SMP' $(SRC)/arch/um/Kconfig || { \
+	  echo "SMP=$(SMP): User-mode Linux has one CPU in $(SRC): KERNEL=7.3 can have more" >&2; exit 1; })
 	@mkdir -p $(OUT) $(OBJ)
 	@$(if $(suffix),[ -L $(OUT)/obj ] || { rm -rf $(OUT)/obj; ln -sfn ../$(tree)/obj$(suffix) $(OUT)/obj; })
 	@if [ ! -f $(OBJ)/.config ] || [ ! -f $(OUT)/.configured ] || \

@@ -562,7 +562,8 @@ void keep(const struct options *o, const struct place *p,
 		cannot("the run's image cannot be made in %s: %s", p->folder,
 		       strerror(errno));
 	free(input);
-	pin_guest(k.guest.pid);
+	if (!o->all_cpus)
+		pin_guest(k.guest.pid);
 	if (o->limit)
 		k.deadline = now() + (long long)o->limit * 1000;
 	if (write(k.guest.go, "", 1) != 1)

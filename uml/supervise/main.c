@@ -81,6 +81,7 @@ enum {
 	TRACE,
 	KEEP,
 	NO_CORE,
+	ALL_CPUS,
 	EDGES,
 	TICKS,
 	STOP_AT,
@@ -119,6 +120,8 @@ static const struct argp_option known[] = {
 	{ "keep", KEEP, "DIR", 0, "Keep the guest, should it hang or break",
 	  0 },
 	{ "no-core", NO_CORE, NULL, 0, "... without its memory", 0 },
+	{ "all-cpus", ALL_CPUS, NULL, 0,
+	  "The kernel has more CPUs than one: let it have the host's", 0 },
 	{ "edges", EDGES, "FILE", 0, "Add what the kernel runs", 0 },
 	{ "ticks", TICKS, NULL, 0, "Print how many there were", 0 },
 	{ "stop-at", STOP_AT, "TICK", 0, "The kernel ends at this tick", 0 },
@@ -251,6 +254,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case NO_CORE:
 		o->no_core = true;
+		break;
+	case ALL_CPUS:
+		o->all_cpus = true;
 		break;
 	case WHOLE:
 		o->whole = true;

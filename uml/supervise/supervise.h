@@ -51,7 +51,7 @@ struct options {
 	unsigned long stop_at; /* a tick, 0: none */
 	bool console, terminal, pty, stdin_whole, dry_run, ticks,
 		whole; /* image and words are those of a run: nothing is added */
-	bool share_rw, host_root, no_core;
+	bool share_rw, host_root, no_core, all_cpus;
 };
 
 /* What the guest may see of the host; see confine.c */

@@ -1,0 +1,49 @@
+#!/bin/sh
+# More CPUs than one: what nothing that lets tasks run in turn can show. It costs virtual time,
+# and with it everything that is exact, so who asks for both is told. With make test SMP=2
+# KERNEL=7.3 random operations run on two CPUs here, and every byte is checked.
+# shellcheck disable=SC2016 # the guest's shell expands these
+set -u
+. tests/host/lib
+
+refused() { # options, words, what
+	# shellcheck disable=SC2086 # words
+	run $1 -- true
+	tried 125 "$3"
+	like "$scratch/err" "$2" '... so said'
+}
+refused '--smp two' '--smp two: not a number of CPUs' 'a number of CPUs that is none'
+case $NAME in
+*-smp*) ;;
+*)
+	refused '--smp 2' '--smp 2: .*/linux is for one CPU: make linux SMP=2 KERNEL=7.3' 'two CPUs for a kernel that is for one'
+	skip 'two CPUs' 'this kernel is for one: make test SMP=2 KERNEL=7.3'
+	done_testing
+	;;
+esac
+
+refused '--smp 99' 'has at most 8 CPUs' 'more CPUs than the kernel can have'
+refused '--virtual-time' 'several CPUs have the host.s time' 'virtual time'
+refused '--ticks' '--smp and --ticks: with several CPUs no two runs have the same ticks' 'ticks'
+refused "--coverage $scratch/edges" '--smp and --coverage' 'coverage'
+refused '--smp 1' 'this kernel has no virtual time: --wall-clock' 'virtual time with one CPU of such a kernel'
+
+run -- sh -c 'nproc; grep -c ^processor /proc/cpuinfo; stat -f -c %T /mnt/fuse'
+tried 0 "$SMP CPUs"
+is "$(sed -n 1,2p "$scratch/out" | tr '\n' ' ')" "$SMP $SMP " '... are there'
+
+# two that only compute, for a second of the host's clock: each has a CPU to itself
+run -- sh -c 'for n in 1 2; do timeout 1 sh -c "while :; do :; done" & done; wait
+	awk "/^cpu[0-9]/ && \$2 + \$4 >= 50 { n++ } END { print n + 0 }" /proc/stat'
+tried 0 'two that compute'
+is "$(tail -n 1 "$scratch/out")" 2 '... have a CPU each'
+
+run -- sh -c 'for n in 1 2; do
+		fsx -q -S $n -N 2000 -o 8K -l 64K --ops read,write,truncate --server /srv/fuse/$n /mnt/fuse/$n &
+		all="${all-} $!"
+	done
+	for one in $all; do wait $one || exit; done'
+tried 0 'fsx twice, without mappings'
+is "$(grep -c ' ok$' "$scratch/out")" 2 '... every byte is right' || remark "$scratch/out"
+skip 'stores through mappings' "UML's flush_tlb_page() does not reach a process on another CPU: some are lost"
+done_testing
