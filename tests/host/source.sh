@@ -32,13 +32,15 @@ dpkg-deb -b "$scratch/deb/root" "$scratch/$deb" >/dev/null
 mkfifo "$scratch/never"
 cat >"$bin/apt-cache" <<-'EOF'
 	#!/bin/sh
+	[ "$1" != madison ] || [ "$answer" != newer ] ||
+		printf 'linux-source-9.9 | %s | archive\n' 6.12.118-1 6.12.117-1 6.12.117-0
 	[ "$1 $2" != "show linux-source-9.9" ] || [ "$answer" != unknown ]
 EOF
 cat >"$bin/apt-get" <<-EOF
 	#!/bin/sh
-	echo download >>"$scratch/downloads"
+	echo "\$*" >>"$scratch/downloads"
 	case \$answer in
-	whole | stuck | committing) cp "$scratch/$deb" . ;;
+	newer | whole | stuck | committing) cp "$scratch/$deb" . ;;
 	offline) echo "E: Failed to fetch" >&2; exit 100 ;;
 	slow)
 		echo here >"$scratch/there"
@@ -279,4 +281,9 @@ if unshare -rm true 2>/dev/null; then
 else
 	skip 'a full disk is said' 'unshare -rm is refused here'
 fi
+# a newer one than the patches are for
+rm -rf "$repo" "$cache"/*.deb
+fetch newer
+tried 0 'apt knows newer ones, too'
+like "$scratch/downloads" ' download linux-source-9.9=6.12.117-1$' '... that which the patches are for is asked for'
 done_testing
