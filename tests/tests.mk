@@ -122,7 +122,7 @@ mutants: ## take the patched series back hunk by hunk, put each historic bug bac
 	tests/repro --test $$(sed -n 's/^Bug: //p' kernel-patches/bugs/*.patch) && exit $$hunks
 .PHONY: mutants
 
-soak: ready ## a million random operations under memory pressure, every byte checked; half an hour with DEBUG=1; SEEDS=1-10
+soak: ready ## a million random operations under memory pressure, every byte checked; an hour with DEBUG=1; SEEDS=1-10
 	@tests/soak $(NAME) $(SEEDS)
 .PHONY: soak
 
