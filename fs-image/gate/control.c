@@ -119,6 +119,7 @@ static const char help[] =
 	"  short BYTES         READ, WRITE, COPY_FILE_RANGE: do only so much; others: cut the reply\n"
 	"  claim BYTES         WRITE: do it all, answer as if so many bytes were written\n"
 	"  claim FLAGS         OPEN: answer with these FOPEN_ flags, as a number\n"
+	"  claim MODE          GETATTR: answer with this st_mode, as a number\n"
 	"  garble BYTES        a reply with a payload of so many bytes, right or not\n"
 	"  twice               send the reply twice\n"
 	"  drop                never answer\n"

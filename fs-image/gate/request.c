@@ -562,6 +562,8 @@ static int finish(struct request *rq)
 		((struct fuse_write_out *)(out + 1))->size = rq->claim;
 	if (rq->claim >= 0 && rq->op.opcode == FUSE_OPEN && !out->error)
 		((struct fuse_open_out *)(out + 1))->open_flags = rq->claim;
+	if (rq->claim >= 0 && rq->op.opcode == FUSE_GETATTR && !out->error)
+		((struct fuse_attr_out *)(out + 1))->attr.mode = rq->claim;
 	if (rq->shorten >= 0)
 		rq->garble = rq->shorten;
 	if (rq->garble >= 0) {

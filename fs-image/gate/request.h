@@ -45,7 +45,7 @@ struct request {
 	/* what to do to the reply */
 	int fail; /* errno, 0: none */
 	long shorten; /* bytes, -1: none */
-	long claim; /* WRITE: bytes to claim as written, -1: none */
+	long claim; /* what the reply is to say instead, -1: nothing else */
 	long garble; /* payload bytes of the reply, -1: none */
 	bool twice;
 	bool drop; /* release says: never answer */

@@ -27,6 +27,8 @@ for n in 1 2 3; do
 done
 sed -i '15s/$/ again/' fs/fuse/file.c
 git commit -q -a -m 'fuse: change 4'
+sed -i '1s/$/ too/; 15s/$/ and again/' fs/fuse/file.c
+git commit -q -a -m 'fuse: change 5'
 git format-patch -q -N --zero-commit --no-signature --abbrev=12 -o "$scratch/all" debian
 git clone -q --bare -b debian . "$repo"
 git --git-dir="$repo" config core.autocrlf false
@@ -302,9 +304,19 @@ cp "$scratch/all/0004"* "$patches/common/"
 printf 'test: common set\n' >"$patches/variants"
 write_series 1 2
 tree
-tried 0 'a patch of common whose lines this tree does not have'
+tried 0 'a patch of common of which this tree has not all lines'
 is "$(commits)" '1 2 ' '... is left out'
 like "$scratch/out" 'left out.*/common/0004' '... which is said'
+cp "$scratch/all/0005"* "$patches/common/"
+tree
+is "$status $(commits)" '0 1 2 ' '... and so is one of which it has some'
+try uml/kernel/patches test "$src" "$patches"
+tried 0 'make patches does without them'
+git -C "$src" -c commit.gpgSign=false -c core.hooksPath=/dev/null commit -q --amend -m 'fuse: other words'
+try uml/kernel/patches test "$src" "$patches"
+tree
+is "$status $(commits)" '0 1 fuse: other words ' '... and what it wrote is what the tree holds'
+write_series 1 2
 cp "$scratch/all/0003"* "$patches/common/"
 tree
 is "$(commits)" '3 1 2 ' 'one whose lines it has is not'

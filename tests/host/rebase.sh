@@ -84,7 +84,7 @@ sed -i 's/^20$/as wide as it gets/' "$onto/arch/um/offsets.c"
 plain -C "$onto" commit -q -a -m 'um: as the host says'
 rebase "$onto"
 tried 0 'a tree that needs one patch less'
-like "$scratch/out" 'left out, this tree has no need of it: .*/common/0001-um-make-room.patch' '... is given one less'
+like "$scratch/out" 'left out, it is not for this tree: .*/common/0001-um-make-room.patch' '... is given one less'
 is "$(commits)" 'fuse: change 1 fuse: change 2 fuse: change 3 ' '... the others are there'
 
 # an edit that is in no commit

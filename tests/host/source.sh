@@ -32,15 +32,17 @@ dpkg-deb -b "$scratch/deb/root" "$scratch/$deb" >/dev/null
 mkfifo "$scratch/never"
 cat >"$bin/apt-cache" <<-'EOF'
 	#!/bin/sh
-	[ "$1" != madison ] || [ "$answer" != newer ] ||
-		printf 'linux-source-9.9 | %s | archive\n' 6.12.118-1 6.12.117-1 6.12.117-0
+	case "$1 $answer" in
+	'madison newer') printf 'linux-source-9.9 | %s | archive\n' 6.12.119-1 6.12.118-1 6.12.118-0 6.12.117-1 ;;
+	'madison older') printf 'linux-source-9.9 | %s | archive\n' 6.12.117-1 6.12.117-0 6.12.107-1 ;;
+	esac
 	[ "$1 $2" != "show linux-source-9.9" ] || [ "$answer" != unknown ]
 EOF
 cat >"$bin/apt-get" <<-EOF
 	#!/bin/sh
 	echo "\$*" >>"$scratch/downloads"
 	case \$answer in
-	newer | whole | stuck | committing) cp "$scratch/$deb" . ;;
+	newer | older | whole | stuck | committing) cp "$scratch/$deb" . ;;
 	offline) echo "E: Failed to fetch" >&2; exit 100 ;;
 	slow)
 		echo here >"$scratch/there"
@@ -281,9 +283,13 @@ if unshare -rm true 2>/dev/null; then
 else
 	skip 'a full disk is said' 'unshare -rm is refused here'
 fi
-# a newer one than the patches are for
+# a newer one than the patches are for; not yet the newest that they are for
 rm -rf "$repo" "$cache"/*.deb
 fetch newer
 tried 0 'apt knows newer ones, too'
-like "$scratch/downloads" ' download linux-source-9.9=6.12.117-1$' '... that which the patches are for is asked for'
+like "$scratch/downloads" ' download linux-source-9.9=6.12.118-1$' '... that which the patches are for is asked for'
+rm -rf "$repo" "$cache"/*.deb
+fetch older
+tried 0 'apt knows an older one only'
+like "$scratch/downloads" ' download linux-source-9.9=6.12.117-1$' '... and the patches are for that, too: it is asked for'
 done_testing

@@ -7,7 +7,8 @@
  * the range that is copied, and not what makes the file long enough (59bda8ecee2f).
  *
  * A short copy that is the server's own doing is told as it is, and cached pages behind
- * it are neither dropped nor taken for copied.
+ * it are neither dropped nor taken for copied. Where nothing was copied to the start of a
+ * file, all that was stored to it meanwhile was dropped (mended in 6.12.118).
  */
 #define SERVER_OPTIONS "-o writeback_cache"
 #define _GNU_SOURCE
@@ -43,6 +44,32 @@ SCENARIO(short_reply)
 	EXPECT_DO('f', u, READ, to, 0);
 	EXPECT_EQ('t', server_byte("to", PAGE));
 	outcome("told as it is");
+}
+
+SCENARIO(nothing_is_copied)
+{
+	int from, to = MAPPED_FILE(u, "to", 3 * PAGE),
+		  other = OPEN(v, "to", O_RDWR);
+
+	ASSERT_EQ(0, server_file("from", PAGE, 'f'));
+	from = OPEN(v, "from", O_RDONLY);
+	DO(u, STORE, PAGE, 'b');
+	GATE("hold copy_file_range");
+	GATE("short 0 copy_file_range");
+	begin(v, COPY_RANGE, from, 0, other, 0, PAGE);
+	GATE("wait copy_file_range");
+	begin(u, STORE, 2 * PAGE, 'm');
+	settle(5);
+	EXPECT_EQ(kernel() == PATCHED, busy(u));
+	GATE("release");
+	EXPECT_RESULT(0, v);
+	EXPECT_RESULT(0, u);
+	EXPECT_DO('b', u, LOAD, PAGE);
+	EXPECT_DO('m', u, LOAD, 2 * PAGE);
+	EXPECT_DO(0, u, FSYNC, to);
+	EXPECT_EQ('b', server_byte("to", PAGE));
+	EXPECT_EQ('m', server_byte("to", 2 * PAGE));
+	outcome("nothing is lost");
 }
 
 TEST_HARNESS_MAIN
