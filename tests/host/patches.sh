@@ -74,7 +74,7 @@ tree
 tried 0 'two patches'
 is "$(commits)" '1 2 ' '... are two commits'
 clean
-is "$(git -C "$src" log -1 --format='%ad %cd')" "$(git -C "$scratch/work" log -1 --format='%ad %ad' top~2)" \
+is "$(git -C "$src" log -1 --format='%ad %cd')" "$(git -C "$scratch/work" log -1 --format='%ad %ad' top~3)" \
 	'... of the date of the patch, so that the hash is the same everywhere'
 is_current
 ok $? '... and current'
