@@ -6,7 +6,7 @@
  * mmap(2) promises that such bytes are not written out. They were in the page cache,
  * though, and turned up once write, ftruncate or fallocate moved the end: 3072 of
  * 3072 bytes stale, before 34b5c4a6e4fb. It did not think of writes that pass the page
- * cache by.
+ * cache by, nor of copy_file_range.
  */
 #define _GNU_SOURCE
 #include <linux/fuse.h>
@@ -68,6 +68,8 @@ static void extend_directly(struct user *user, int fd, int direct)
 	store_past_eof(user, fd);
 	EXPECT_DO(1, user, WRITE, direct, PAGE, 1, 'b');
 	expect_tail(user, fd, kernel() == STOCK);
+	if (kernel() == STOCK)
+		outcome("fault: stale bytes behind a direct write");
 }
 
 SCENARIO(extended_by_direct_write)
@@ -85,6 +87,21 @@ SCENARIO(extended_by_a_file_without_cache)
 	MAP_OR_ENODEV(u, fd, PAGE);
 	GATE("claim %d open", FOPEN_DIRECT_IO);
 	extend_directly(u, fd, OPEN(u, "f", O_RDWR));
+}
+
+SCENARIO(extended_by_a_copy)
+{
+	int fd, source;
+
+	ASSERT_EQ(0, server_file("source", PAGE, 's'));
+	source = OPEN(u, "source", O_RDONLY);
+	fd = OPEN(u, "f", O_RDWR | O_CREAT);
+	MAP_OR_ENODEV(u, fd, PAGE);
+	store_past_eof(u, fd);
+	EXPECT_DO(PAGE, u, COPY_RANGE, source, 0, fd, PAGE, PAGE);
+	expect_tail(u, fd, kernel() == STOCK);
+	if (kernel() == STOCK)
+		outcome("fault: stale bytes behind a copy");
 }
 
 TEST_HARNESS_MAIN
