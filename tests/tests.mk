@@ -19,7 +19,9 @@ coverage, no exploration, no gdb: $(words $(host-tests)) of $(host-left-out) tes
 endif
 all-tests   := $(guest-tests) $(host-tests)
 # T: words for tests/choose: ids, subjects, names
-named       := $(if $(T),$(shell tests/choose $(foreach t,$(subst ','\'',$(T)),'$(t)')),$(all-tests))
+words-of-T  := $(foreach t,$(subst ','\'',$(T)),'$(t)')
+named       := $(if $(T),$(shell tests/choose $(words-of-T) 2>/dev/null),$(all-tests))
+unnamed     := $(if $(T),$(filter-out 0,$(.SHELLSTATUS)))
 since       := $(if $(filter test,$(if $(SINCE),$(MAKECMDGOALS))),yes)
 chosen      := $(if $(since),$(shell tests/choose --since '$(SINCE)' $(SRC) $(OUT)/coverage $(named) || echo failed),$(named))
 $(if $(filter failed,$(chosen)),$(error no tests can be chosen by SINCE))
@@ -78,7 +80,8 @@ test: test-names test-deps $(if $(waits),linux,config) image test-programs ## al
 .PHONY: test
 
 test-names:
-	@$(if $(chosen),:,$(if $(since),echo "SINCE=$(SINCE): no test runs what has changed" >&2; exit 2;) echo "T=$(T): no test has such a name, subject or id; see tests/README.md" >&2; exit 2)
+	@$(if $(unnamed),tests/choose $(words-of-T) >/dev/null; exit 2)
+	@$(if $(chosen),:,echo "SINCE=$(SINCE): no test runs what has changed" >&2; exit 2)
 .PHONY: test-names
 
 # For make gdb T=A4: the one program that T names as the guest's command

@@ -34,6 +34,10 @@ m test 'T=*no_such_test*'
 tried 2 'a T= that no test has'
 like "$scratch/err" 'T=\*no_such_test\*: no test has such a name, subject or id; see tests/README.md' '... is named, with where to look'
 nothing_built
+m test 'T=truncate no_such_test'
+tried 2 'a word of T= that no test has'
+like "$scratch/err" 'T=no_such_test: no test has such a name' '... is named'
+nothing_built
 m -j4 test 'T=no_such_test'
 tried 2 '... with make -j4, too'
 nothing_built

@@ -80,6 +80,12 @@ cp tests/guest/example/fails.c tests/guest/example/passes.c
 sed -i '/^SCENARIO(numbers)/,/^}$/d; /^SCENARIO(held)/,/^}$/d; /^static void helper/,/^}$/d' tests/guest/example/passes.c
 sed -i 's/Z1/Z2/' tests/guest/example/passes.c
 
+m -n test T=example
+tried 0 'make -n test'
+[ ! -e "build/$NAME/tests/example/fails" ]
+ok $? '... makes nothing'
+m test T=Z2
+tried 0 'one of a subject, the first'
 m test T=example
 tried 2 'a test that fails'
 here=tests/guest/example/fails.c
@@ -97,6 +103,10 @@ like "$scratch/out" "^# again: make test T=example/fails $tested" 'the line to r
 like "$scratch/out" "^# under gdb: make gdb T=example/fails $tested.* BREAK=fuse_page_mkwrite\$" 'the line to debug it'
 like "$scratch/out" '^summary: .* files=2 tests=4 failed-files=1 .* result=FAIL$' 'the last line counts'
 like "build/$NAME/results/example/fails.tap" '^# outcome: works$' 'the results are kept'
+sed -i 's/outcome("works")/outcome("works again")/' tests/guest/example/passes.c
+m -n test T=Z2
+m test T=Z2
+like "build/$NAME/results/example/passes.tap" '^# outcome: works again$' 'make -n takes nothing for made'
 
 m test FAILED=1
 tried 2 'FAILED=1'

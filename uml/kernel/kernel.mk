@@ -86,9 +86,10 @@ $(INPUTS): uml/inputs.c
 	@$(CC) -O2 -Wall -Wextra -o $@.$$$$ $< -lpthread && mv $@.$$$$ $@
 
 # Products, if anything has changed: a list of it, products (folders, too), what they are made
-# of, lock, phase and its object, log, make's goals
+# of, lock, phase and its object, log, make's goals. (make -n makes nothing)
 made = uml/due $(1) $(2) -- $(3) || { { $(MAKE) -q --no-print-directory $(7) || \
-	  { $(call locked,$(4)) uml/phase $(5) $(6) $(MAKE) --no-print-directory -j$(JOBS) $(7); }; } && uml/due --made $(1) $(2); }
+	  { $(call locked,$(4)) uml/phase $(5) $(6) $(MAKE) --no-print-directory -j$(JOBS) $(7); }; } && \
+	  $(if $(findstring n,$(firstword -$(MAKEFLAGS))),:,uml/due --made $(1) $(2)); }
 
 .PHONY: source tree config linux
 ifneq ($(KSRC),)
