@@ -107,10 +107,10 @@ watch: deps config ## make test at each save, on one screen; T=... picks, else t
 # The guest tests of each first: what stands in the matrix has just been seen
 table: ## the list of scenarios in tests/README.md, from the last run on each kernel; KERNELS='6.1 stock patched 7.2 7.3' runs them, and makes tests/KERNELS.md
 	@$(if $(KERNELS),set -e; for kernel in $(KERNELS); do \
-	  case $$kernel in [0-9]*) set -- KERNEL=$$kernel VARIANT=stock ;; *) set -- KERNEL=6.12 VARIANT=$$kernel ;; esac; \
+	  case $$kernel in ([0-9]*) set -- KERNEL=$$kernel VARIANT=stock ;; (*) set -- KERNEL=6.12 VARIANT=$$kernel ;; esac; \
 	  mkdir -p build/log; log=build/log/table-$$kernel.log; \
 	  $(MAKE) --no-print-directory test T='guest/*' FAILED= SINCE= KSRC= DEBUG= "$$@" >$$log || \
-	    { tail $$log >&2; echo "make table: not all pass on $$kernel ($$log), tests/KERNELS.md stays as it was" >&2; exit 1; }; \
+	    { tail $$log >&2; echo "make table: not all pass on $$kernel ($$log): tests/KERNELS.md stays as it was" >&2; exit 1; }; \
 	  grep '^summary:' $$log; \
 	done; tests/table --kernels $(KERNELS),tests/table patched stock before)
 .PHONY: table

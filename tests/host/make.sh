@@ -42,6 +42,10 @@ m -j4 test 'T=no_such_test'
 tried 2 '... with make -j4, too'
 nothing_built
 
+m -n table
+sh -n "$scratch/out"
+ok $? 'make table is a command that the shell takes' || remark "$scratch/out"
+
 # variants (the folder stands for a source that has been fetched)
 mkdir -p build/linux-6.12.git
 m linux VARIANT=mine
