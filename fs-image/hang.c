@@ -176,7 +176,10 @@ void watch_for_hang(int seconds, int fd)
 			dprintf(fd,
 				"hang: for %d s of the guest's clock no program has run, and none will\n",
 				seconds);
-			_exit(0);
+			/* Keeps the clock where it is until uml/run has stopped
+			 * the guest: else kernel threads may be running then */
+			for (;;)
+				;
 		}
 		before = after;
 	}

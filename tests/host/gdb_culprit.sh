@@ -6,6 +6,13 @@ set -u
 export LIMIT=600
 
 kernel_with() { # a bug of kernel-patches/bugs
+	case $NAME in
+	patched*) ;;
+	*)
+		skip "$2" 'the bugs are put into the patched kernel, and tried with that'
+		return 1
+		;;
+	esac
 	kernel=build/bugs/patched/$1/linux
 	[ -x "$kernel" ] || {
 		skip "$2" "no kernel with it: make repro BUG=$1"

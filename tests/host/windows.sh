@@ -34,6 +34,13 @@ like "$scratch/err" 'window:5: place not reached: reach nobody at fuse_fsync' '.
 window 'reach one at fuse_fsync
 reach one at fuse_file_write_iter'
 tried 1 'places in the wrong order'
+window 'hold one at fuse_fsync until one at fuse_flush'
+tried 1 'what cannot come'
+like "$scratch/err" "window:5: what it waits for did not come in 60 s of the guest's clock: hold one at fuse_fsync" '... is told'
+printf '# test\nguest\n\twhile :; do :; done\n' >"$scratch/window"
+try uml/gdb/window "$kernel" "$image" "$scratch/window" --mem $mem --timeout 3
+tried 1 'a guest that computes for ever'
+like "$scratch/err" '^uml/run: no end after 3 s' '... ends at the limit, and that is told'
 window 'hold one at fuse_fsync until other is gone
 expect end=1'
 tried 1 'an expectation that does not hold'

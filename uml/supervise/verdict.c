@@ -174,6 +174,10 @@ int decide(const struct options *o, const char *folder,
 
 	if (end->unread)
 		return NOBODY_READS;
+	if (o->wrap && end->no_end) {
+		say("%s", end->no_end);
+		return PAST_LIMIT;
+	}
 	if (o->wrap && end->status)
 		return WIFEXITED(end->status) ? WEXITSTATUS(end->status) :
 						128 + WTERMSIG(end->status);

@@ -14,6 +14,8 @@ from ..model import kernel, moved, parked, tasks
 from ..model.kernel import Problem, has_function
 from . import session
 
+PATIENCE = 60  # seconds of the guest's clock in which something of the window must come
+
 
 def place(function, text, where):
     """What to give to break: a function (the first of a|b|c that the kernel has), or the one
@@ -118,25 +120,58 @@ class _Idle(gdb.Breakpoint):
     def __init__(self, steps):
         super().__init__("arch_cpu_idle", internal=True)
         self.silent, self.steps = True, steps
+        self.come = self.since = self.problem = None
+        self.stacks = {}
 
     def stop(self):
+        try:
+            self._look()
+        except Exception as e:  # gdb itself says nothing of it
+            self.problem = e
+        return self.problem is not None
+
+    def _look(self):
         for step in self.steps:
             if step.reached and not step.over and step.until and step.until[0] != "at":
-                if _true(step.until):
+                if self._true(step.until):
                     step.go_on()
-        return False
+        come = [(step.reached, step.over) for step in self.steps]
+        now = kernel.jiffies()
+        if come != self.come:
+            self.come, self.since = come, now
+        # (who is held wakes at each tick: the guest is never still)
+        if now - self.since > PATIENCE * kernel.hz():
+            self.problem = Problem(self._missing())
 
+    def _missing(self):
+        late = "%%s in %d s of the guest's clock" % PATIENCE
+        for step in self.steps:
+            if not step.reached:
+                return "%s: %s: %s" % (step.where, late % "place not reached", step.line)
+            if step.until and not step.over:
+                return "%s: %s: %s" % (step.where, late % "what it waits for did not come", step.line)
+        return late % "the guest's script does not end"
 
-def _true(until):
-    kind, name, function, _ = until
-    those = [t for t in tasks.tasks() if name in ("any", tasks.name(t)) and tasks.state(t) not in "ZX"]
-    if kind == "gone":
-        return not those
-    return any(
-        tasks.state(t) in "SD" and (function is None or function in tasks.functions(t))
-        for t in those
-        if int(t["pid"]) not in parked.by_pid
-    )
+    def _true(self, until):
+        kind, name, function, _ = until
+        those = [
+            t for t in tasks.tasks() if name in ("any", tasks.name(t)) and tasks.state(t) not in "ZX"
+        ]
+        if kind == "gone":
+            return not those
+        return any(
+            tasks.state(t) in "SD" and (function is None or function in self._functions(t))
+            for t in those
+            if int(t["pid"]) not in parked.by_pid
+        )
+
+    def _functions(self, task):
+        """Who has not run since has the stack he had; to unwind all, each tick, takes seconds."""
+        ran = int(task.address), int(task["nvcsw"]), int(task["nivcsw"])
+        pid = int(task["pid"])
+        if self.stacks.get(pid, (None,))[0] != ran:
+            self.stacks[pid] = ran, tasks.functions(task)
+        return self.stacks[pid][1]
 
 
 def read(path):
@@ -156,13 +191,17 @@ def run(steps):
         step.spec = place(step.at[0], step.at[1], step.where)
         if step.until and step.until[0] == "at":
             step.until_spec = place(step.until[2], step.until[3], step.where)
-    _Idle(steps)
-    started = False
+    idle = _Idle(steps)
+
+    def go():
+        gdb.execute("continue" if gdb.selected_inferior().pid else "run", to_string=True)
+        if idle.problem:
+            raise idle.problem
+
     for step in steps:
         here = _At(step.spec, step.task, step, True)
         while not here.hit:
-            gdb.execute("continue" if started else "run", to_string=True)
-            started = True
+            go()
             if not gdb.selected_inferior().pid:
                 raise Problem("%s: place not reached: %s" % (step.where, step.line))
         kernel_task = tasks.current()
@@ -175,9 +214,9 @@ def run(steps):
             park.park(step.ticks, step.force, stop_on_wake=False)
         else:
             step.over = True
+    go()
     while gdb.selected_inferior().pid:
-        gdb.execute("continue" if started else "run", to_string=True)
-        started = True
+        go()
     for step in steps:
         if step.verb == "hold" and step.until and not step.over:
             raise Problem("%s: what it waits for never came: %s" % (step.where, step.line))
