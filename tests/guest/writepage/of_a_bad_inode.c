@@ -19,6 +19,7 @@ SCENARIO(of_a_bad_inode)
 	EXPECT_DO(-EIO, u, SIZE, fd);
 	GATE("reset");
 	GATE("send inval_inode file=f");
+	GATE("wait notified all");
 	EXPECT_DO(-EIO, u, FSYNC, fd);
 	EXPECT_EQ(0, GATE_NUMBER("count seen write"));
 	outcome("not written");
