@@ -177,9 +177,11 @@ void watch_for_hang(int seconds, int fd)
 				"hang: for %d s of the guest's clock no program has run, and none will\n",
 				seconds);
 			/* Keeps the clock where it is until uml/run has stopped
-			 * the guest: else kernel threads may be running then */
-			for (;;)
+			 * the guest: else kernel threads may be running then.
+			 * Not for ever: the run may be one that gdb makes again */
+			for (volatile int i = 0; i < 500000000; i++)
 				;
+			_exit(0);
 		}
 		before = after;
 	}
