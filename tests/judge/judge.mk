@@ -39,10 +39,10 @@ of    = $(if $(wildcard $(1)/Kbuild),KSRC='$(1)',VARIANT='$(1)')
 ##@ Review
 
 try: ## MBOX=<file or message-id>: a patch series judged on one page; BASE=patched|stock|before|<tree>, EXPLORE=n orders of tasks, T=tests, LIKE=<variant> to be taken for
-	@uml/packages $(if $(filter no,$(DEPS)),--check) $(PACKAGES) sparse
 	@[ -d '$(BASE)' ] || grep -q '^$(BASE):' kernel-patches/variants || \
 	  { echo "BASE='$(BASE)': no variant of kernel-patches/variants, and no tree" >&2; exit 2; }
 	@$(MAKE) --no-print-directory judge-programs $(call of,$(BASE)) BASE=
+	@uml/packages $(if $(filter no,$(DEPS)),--check) sparse
 	@$(MAKE) --no-print-directory try-it $(call of,$(BASE))
 .PHONY: try
 
