@@ -5,6 +5,7 @@
 # shellcheck disable=SC2154 # scratch, kernel, image: tests/host/lib
 set -u
 . tests/host/lib
+can_explore
 
 setarch -R true 2>/dev/null || {
 	echo '1..0 # SKIP setarch -R is refused here (seccomp of a container?): addresses differ from run to run'

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154,SC2317 # of tests/host/lib; await calls it
 set -u
 . tests/host/lib
+can_explore
 command -v parallel >/dev/null || {
 	echo '1..0 # SKIP no GNU parallel here (apt install parallel; make explore FARM= does)'
 	exit 0

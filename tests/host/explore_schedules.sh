@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154 # of tests/host/lib
 set -u
 . tests/host/lib
+can_explore
 [ "$VARIANT" != before ] || {
 	echo '1..0 # SKIP no page can become dirty on this kernel'
 	exit 0

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2154,SC2317 # of tests/host/lib; await calls it
 set -u
 . tests/host/lib
+can_explore
 command -v script >/dev/null || {
 	echo '1..0 # SKIP no script(1) to make a terminal'
 	exit 0

@@ -55,7 +55,9 @@ done
 # without the bug there is no symptom to start from; R5 is mainline's own
 kernel=$(realpath "build/$NAME/linux")
 try tests/culprit r5 "$kernel"
-if [ "$VARIANT" = stock ]; then
+if [ "$clears" = no ]; then
+	skip 'r5 in mainline' 'this kernel never clears what was stored past the end: there is no order to go back to'
+elif [ "$VARIANT" = stock ]; then
 	like "$scratch/out" '^culprit=fs/fuse/dir.c:[0-9]* fuse_do_setattr' 'r5 in mainline is traced to the same function'
 else
 	unlike "$scratch/out" '^culprit=' 'a kernel without the bug: no symptom, no culprit'

@@ -17,6 +17,12 @@ for file in tests/windows/*.window; do
 		skip "$title" "of $on only"
 		continue
 	}
+	case ${file##*/},$clears in
+	r5-*,no)
+		skip "$title" 'this kernel never clears them: no order is needed (eof/stale_bytes_past_eof)'
+		continue
+		;;
+	esac
 	try uml/gdb/window "$kernel" "$image" "$file" --mem $mem
 	tried 0 "$title"
 done
