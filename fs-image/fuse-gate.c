@@ -129,10 +129,15 @@ static void append(const char *line)
 static void __attribute__((noreturn, format(printf, 1, 2)))
 fail(const char *fmt, ...)
 {
+	static bool failed;
 	char text[600];
 	va_list ap;
 	int fd;
 
+	/* what the first one does may be another thread's reason */
+	if (__atomic_test_and_set(&failed, __ATOMIC_RELAXED))
+		for (;;)
+			pause();
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);

@@ -30,7 +30,10 @@ echo took $(($(date +%s) - s)); gate remove all
 gate send inval_inode file=a; gate wait notified all
 gate reenter stat a open times=1; cat a; gate wait notified open
 gate twice getattr times=1; gate drop fsync times=1; (act /mnt/fuse/a open:1 fsync) & gate wait seen fsync; sleep 1; gate held
-gate count seen write >/dev/null && fsx -q -N 500 /mnt/fuse/f'
+gate count seen write >/dev/null && fsx -q -N 500'
+# stores past the end of a file come back on some kernels: eof/stale_bytes_past_eof
+[ "$clears" = yes ] || hang="$hang --ops -mapeof"
+hang="$hang /mnt/fuse/f"
 for program in plain-server plain-server-static; do
 	for options in '' '-f -s -d' '-f -o clone_fd'; do
 		server "/tests/$program /srv/fuse {} $options" "$hang"
@@ -64,7 +67,11 @@ for program in plain-server plain-server-static; do
 		(cat /mnt/fuse2/slow) & gate wait open; (stat /mnt/fuse2/other) & sleep 1
 		$second held; echo server is $(pidof '$program' | cut -d " " -f 1) $(pidof '$program'); gate release; wait'
 	tried 0 "$program is stuck below"
-	like "$scratch/out" '^server +OPEN .* file=slow .* thread=[0-9]+ sleeps in .*request_wait_answer' '... which thread has it, and where that sleeps'
+	if [ $program = plain-server-static ] && ! grep -q '__tracepoint_sock_recv_length$' "build/$NAME/obj/System.map"; then
+		skip '... which thread has it' 'this kernel does not tell who received a message (sock_recv_length, 6.3)'
+	else
+		like "$scratch/out" '^server +OPEN .* file=slow .* thread=[0-9]+ sleeps in .*request_wait_answer' '... which thread has it, and where that sleeps'
+	fi
 	if [ $program = plain-server ]; then
 		like "$scratch/out" '^kernel  1 more in its queue' '... the next one is still with the kernel'
 	else
