@@ -215,6 +215,34 @@ class _Wake(gdb.Breakpoint):
         return True
 
 
+def _executable(at):
+    """Whether the host lets the guest run what it writes there."""
+    with open("/proc/%d/maps" % gdb.selected_inferior().pid, encoding="ascii", errors="replace") as f:
+        for line in f:
+            low, high = (int(end, 16) for end in line.split()[0].split("-"))
+            if low <= at < high:
+                return line.split()[1][2] == "x"
+    return False
+
+
+def _borrowed(at, length):
+    """Where the code goes: `at`, on the task's own stack. The memory that UML had mapped
+    first, where workers of the boot have theirs, cannot be executed: then the far end
+    of the stack of the first program that can, which is the server's as a rule."""
+    if _executable(at):
+        return at
+    length = (length + 63) & ~63
+    taken = {one.start for one in parked.by_pid.values()}
+    for task in sorted(tasks.tasks(), key=lambda t: int(t["pid"])):
+        # (the lowest words tell the kernel of an overflow)
+        there = int(task["stack"]) + 64
+        if int(task["mm"]) and _executable(there):
+            while there in taken:
+                there += length
+            return there
+    raise Problem("its stack cannot be executed, and no program has one that can")
+
+
 def park(ticks=None, force=False, stop_on_wake=True):
     """Let the running task sleep here for so many ticks, None: until resume(). It sleeps
     when the guest continues."""
@@ -246,6 +274,7 @@ def park(ticks=None, force=False, stop_on_wake=True):
         if sp & 15:
             raise Problem("the stack cannot be aligned")
     inferior = gdb.selected_inferior()
+    at = _borrowed(at, length)
     inferior.write_memory(at, code)
     inferior.write_memory(sp, struct.pack("<%dQ" % len(frame_words), *frame_words))
     pid = int(task["pid"])
