@@ -23,6 +23,11 @@ for file in tests/windows/*.window; do
 		continue
 		;;
 	esac
+	needs=$(sed -n 's/^# Needs: //p' "$file")
+	[ -z "$needs" ] || nm "$kernel" | grep -q " $needs\$" || {
+		skip "$title" "this kernel has no $needs()"
+		continue
+	}
 	try uml/gdb/window "$kernel" "$image" "$file" --mem $mem
 	tried 0 "$title"
 done
