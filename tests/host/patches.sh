@@ -30,6 +30,11 @@ git commit -q -a -m 'fuse: change 4'
 sed -i '1s/$/ too/; 15s/$/ and again/' fs/fuse/file.c
 git commit -q -a -m 'fuse: change 5'
 git format-patch -q -N --zero-commit --no-signature --abbrev=12 -o "$scratch/all" debian
+# one for two files
+git checkout -q -b both debian
+sed -i '18s/$/ both/' fs/fuse/*.c
+git commit -q -a -m 'fuse: change 6'
+git format-patch -q -1 -N --zero-commit --no-signature --abbrev=12 -o "$scratch/two"
 git clone -q --bare -b debian . "$repo"
 git --git-dir="$repo" config core.autocrlf false
 cd "$OLDPWD" || exit
@@ -324,4 +329,11 @@ sed 's/^ 14$/ fourteen/' "$scratch/all/0003"* >"$patches/common/0003-fuse-change
 tree
 tried 1 'one whose lines it has, and that does not apply all the same'
 like "$scratch/err" 'common/0003.*does not apply' '... is an error'
+rm "$patches/common"/*
+sed '/^--- .*file.c/,/^diff/s/^-18$/-eighteen/' "$scratch/two"/* >"$patches/common/0006-fuse-change-6.patch"
+tree
+is "$status $(commits)" '0 1 2 ' 'one for two files, of which one has not all lines, is left out'
+cp "$scratch/two"/* "$patches/common/0006-fuse-change-6.patch"
+tree
+is "$status $(commits)" '0 6 1 2 ' '... one whose lines both have is not'
 done_testing
