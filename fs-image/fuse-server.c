@@ -58,6 +58,7 @@ static const char usage[] =
 	"      sync_read             no parallel READs\n"
 	"      no_readdirplus        no READDIRPLUS\n"
 	"      no_locks              locks stay in the kernel\n"
+	"      device=FILE           a mount of type fuseblk, in blocks of 512\n"
 	"      max_write=BYTES       of one WRITE, 4096 to 1m (1m)\n"
 	"      max_background=N      background requests at a time (the kernel's: 12)\n"
 	"      max_readahead=BYTES   (the kernel's)\n"
@@ -147,6 +148,8 @@ static void mount_option(char *text)
 	}
 	if (!strcmp(text, "source") && value)
 		server.source = strdup(value);
+	else if (!strcmp(text, "device") && value)
+		server.device = strdup(value);
 	else if (!strcmp(text, "max_write"))
 		server.max_write = number(text, value, 4096, MAX_MAX_WRITE);
 	else if (!strcmp(text, "max_background"))
@@ -295,7 +298,10 @@ static void do_mount(void)
 		 "fd=%d,rootmode=40000,user_id=0,group_id=0,"
 		 "allow_other,default_permissions",
 		 fd);
-	if (mount("fuse-server", gate_options.mountpoint, "fuse", 0, data)) {
+	if (server.device)
+		strcat(data, ",blksize=512");
+	if (mount(server.device ?: "fuse-server", gate_options.mountpoint,
+		  server.device ? "fuseblk" : "fuse", 0, data)) {
 		fprintf(stderr, "fuse-server: mounting on %s: %s\n",
 			gate_options.mountpoint, strerror(errno));
 		exit(1);

@@ -18,6 +18,7 @@
 
 struct server_options {
 	const char *source; /* directory that holds the files */
+	const char *device; /* NULL: no fuseblk */
 	unsigned int max_write; /* bytes */
 	unsigned int max_background; /* 0: the kernel's default */
 	unsigned int max_readahead; /* bytes; UINT_MAX: the kernel's default */
