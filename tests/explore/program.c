@@ -125,8 +125,9 @@ static void join(const pid_t *pids, const char *const *names, int n)
 	for (int i = 0; i < n; i++) {
 		pid_t done = 0;
 
+		/* up to 40 s can be waits of the explorer's (EXPLORE_TURNS) */
 		for (double t = 0;
-		     !done && patience(&t, usleep_max ? 5 : LIMIT);)
+		     !done && patience(&t, usleep_max ? 5 : LIMIT + 45);)
 			done = waitpid(pids[i], &status, patient ? 0 : WNOHANG);
 		if (!done) {
 			where(pids[i], stack, sizeof(stack));

@@ -70,9 +70,9 @@ commands() {
 	}' "$@"
 }
 
-# as a line is compared: blanks are one, numbers are 0
+# as a line is compared: blanks are one, numbers are 0, and what a compiler has left of an argument
 normal() {
-	sed 's/\x1b\[[0-9;?]*[a-zA-Z]//g; s/\r//g; s/0x[0-9a-f]*/0/g; s/[0-9][0-9.]*/0/g; s/[[:blank:]][[:blank:]]*/ /g; s/^ //; s/ $//'
+	sed 's/<optimized out>/0/g; s/\x1b\[[0-9;?]*[a-zA-Z]//g; s/\r//g; s/0x[0-9a-f]*/0/g; s/[0-9][0-9.]*/0/g; s/[[:blank:]][[:blank:]]*/ /g; s/^ //; s/ $//'
 }
 
 documents=$(git ls-files -co --exclude-standard '*.md' 2>/dev/null || find . -name '*.md' ! -path './build/*')

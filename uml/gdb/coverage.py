@@ -272,6 +272,20 @@ def objects(tree, obj):
                 yield source
 
 
+def first_code(short, source):
+    """Where a file's code begins. From its first line gdb 12 goes on to that by itself, gdb 16 does not."""
+    with open(source) as text:
+        last = sum(1 for _ in text)
+    for line in range(1, last + 1):
+        try:
+            found = gdb.decode_line("%s:%d" % (short, line))[1]
+        except gdb.error:
+            continue
+        if found:
+            return found
+    return ()
+
+
 def build(tree, obj, globs):
     vmlinux = gdb.objfiles()[0].filename
     model = Model(Lines(tree, globs), symbol("_stext"), symbol(COUNTER))
@@ -282,11 +296,7 @@ def build(tree, obj, globs):
         short = os.path.relpath(source, tree)
         if not any(fnmatch.fnmatch(short, g) for g in globs):
             continue
-        try:
-            found = gdb.decode_line("%s:1" % short)[1]
-        except gdb.error:
-            continue
-        for sal in found or ():
+        for sal in first_code(short, source):
             for block in (sal.symtab.static_block(), sal.symtab.global_block()):
                 for sym in block:
                     if not sym.is_function and sym.type.code != gdb.TYPE_CODE_FUNC:
@@ -354,8 +364,14 @@ def info(out, test, tree, model, found):
         hit = 0
         for line, name in sorted(functions.get(path, ())):
             out.write("FN:%d,%s\n" % (line, name))
+        # inlined, it has no entry of its own; genhtml wants one that ran where a line did
+        lines = sorted(line for line in by_file[path] if (path, line) in found)
+        starts = sorted(line for line, name in functions.get(path, ()))
         for line, name in sorted(functions.get(path, ())):
-            ran = (path, line, name) in found
+            first = bisect.bisect_left(lines, line)
+            behind = bisect.bisect_right(starts, line)
+            end = starts[behind] if behind < len(starts) else float("inf")
+            ran = (path, line, name) in found or first < len(lines) and lines[first] < end
             hit += ran
             out.write("FNDA:%d,%s\n" % (ran, name))
         out.write("FNF:%d\nFNH:%d\n" % (len(functions.get(path, ())), hit))

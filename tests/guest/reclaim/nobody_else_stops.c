@@ -75,26 +75,41 @@ static long moved(char *map, const long arg[4])
 	return n;
 }
 
-/* The pages beside them are free again: wherever they lie, compaction has to move some. */
+static long free_memory(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) ? 0 : info.freeram;
+}
+
+/*
+ * The pages beside them are free again; and with arg[1] one half is stored before so much of
+ * the free memory is taken, one after: whichever end the kernel takes its pages from, one
+ * half lies where compaction moves pages away.
+ */
 static long scattered(char *map, const long arg[4])
 {
-	char *between = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *between = mmap(NULL, PAGES * PAGE + arg[1],
+			     PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	     *taken = between + PAGES * PAGE;
 
 	if (between == MAP_FAILED)
 		return -errno;
 	for (long i = 0; i < PAGES; i++) {
+		for (long at = 0; i == PAGES / 2 && at < arg[1]; at += PAGE)
+			taken[at] = 1;
 		between[i * PAGE] = 1;
 		map[i * PAGE] = arg[0];
 	}
-	return munmap(between, PAGES * PAGE) ? -errno : 0;
+	return munmap(between, PAGES * PAGE + arg[1]) ? -errno : 0;
 }
 
-static void in_flight(struct user *u, int fd)
+static void in_flight(struct user *u, int fd, long taken)
 {
 	ASSERT_EQ(0, bdi_unlimit());
 	GATE("drop write");
-	DO(u, CALL, (long)scattered, 'a');
+	DO(u, CALL, (long)scattered, 'a', taken);
 	DO(u, KICK, fd);
 	GATE("wait seen write");
 	EXPECT_EQ(PAGES, pages_in_flight());
@@ -104,7 +119,7 @@ SCENARIO(pages_in_flight_move)
 {
 	int fd = MAPPED_FILE(u, "f", PAGES * PAGE);
 
-	in_flight(u, fd);
+	in_flight(u, fd, free_memory() - (96l << 20));
 	DO(u, CALL, (long)moved, 'a');
 	if (!can(TEMP_PAGES)) {
 		begin(v, COMPACT);
@@ -123,13 +138,6 @@ SCENARIO(pages_in_flight_move)
 #define FILLED "/run/filled"
 #define ORDER 5 /* costly: above 3 */
 #define SLOTS 2048 /* of a pipe, 40 bytes each: 80 kB, or an order of 5 */
-
-static long free_memory(void)
-{
-	struct sysinfo info;
-
-	return sysinfo(&info) ? 0 : info.freeram;
-}
 
 /* Blocks of the order, or larger ones, that are there for the taking. */
 static long blocks(void)
@@ -211,7 +219,7 @@ SCENARIO(many_pages_in_one_piece)
 	int fd = MAPPED_FILE(u, "f", PAGES * PAGE);
 	long there, got, more = PAGES / 4 >> ORDER;
 
-	in_flight(u, fd);
+	in_flight(u, fd, 0);
 	DO(v, CALL, (long)fill, 16);
 	there = blocks();
 	ASSERT_LT(0, there);
