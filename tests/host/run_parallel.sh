@@ -40,15 +40,22 @@ clean() { # what
 at_end() {
 	for pid in $(processes); do kill -9 "$pid" 2>/dev/null; done
 }
-# A guest that says when it is up, and stays
-start() { # number, options
+# A guest in the background. What the one before it said is gone before it is there: taken
+# for its own word, it lets a signal come before the launcher does, and the shell loses it
+launch() { # number, options, --, command
 	n=$1
 	shift
 	: >"$scratch/out.$n"
-	"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" "$@" -- \
-		sh -c 'echo up; while :; do sleep 1000; done' >"$scratch/out.$n" 2>"$scratch/err.$n" </dev/null &
+	set -- "$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" "$@"
+	[ -z "$own" ] || set -- perl -e "$own_group" "$@"
+	"$@" >"$scratch/out.$n" 2>"$scratch/err.$n" </dev/null &
 	eval "pid_$n=$!"
 	pids="$pids $!"
+}
+own=''
+# ... that says when it is up, and stays
+start() { # number, options
+	launch "$@" -- sh -c 'echo up; while :; do sleep 1000; done'
 }
 all_up() {
 	for n in $guests; do
@@ -60,9 +67,7 @@ exec 2>"$scratch/stderr"
 
 # 8 at once
 for n in 1 2 3 4 5 6 7 8; do
-	timeout 100 "$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- \
-		sh -c "echo $n >/mnt/fuse/f; cat /srv/fuse/f" >"$scratch/out.$n" 2>"$scratch/err.$n" </dev/null &
-	eval "pid_$n=$!"
+	launch $n --timeout 100 -- sh -c "echo $n >/mnt/fuse/f; cat /srv/fuse/f"
 done
 got=''
 for n in 1 2 3 4 5 6 7 8; do
@@ -89,40 +94,32 @@ clean 'kill -9 of the launchers'
 
 # A guest that computes for ever, in virtual time
 guests=1
-"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- \
-	sh -c 'echo up; while :; do :; done' >"$scratch/out.1" 2>/dev/null </dev/null &
-pid_1=$!
+launch 1 -- sh -c 'echo up; while :; do :; done'
 await all_up
-kill -9 $pid_1
-wait $pid_1
+kill -9 "$pid_1"
+wait "$pid_1"
 clean 'kill -9 of the launcher of a busy guest'
 
 # The signals that ask
+own=1
 for signal in TERM:143 HUP:129 INT:130; do
 	# a job in the background ignores SIGINT; perl gives it back
-	perl -e "$own_group" "$top/uml/run" --kernel "$kernel" --initrd "$image" \
-		--mem $mem --append "$mark" --wall-clock -- sh -c 'echo up; sleep 1000' \
-		>"$scratch/out.1" 2>"$scratch/err.1" </dev/null &
-	pid_1=$!
+	start 1 --wall-clock
 	await all_up
-	kill "-${signal%:*}" $pid_1
-	wait $pid_1
+	kill "-${signal%:*}" "$pid_1"
+	wait "$pid_1"
 	is $? "${signal#*:}" "SIG${signal%:*}: status ${signal#*:}"
 	clean "SIG${signal%:*}"
-	: >"$scratch/out.1"
 done
 
 # ctrl-C on a terminal goes to the whole process group
-perl -e "$own_group" "$top/uml/run" --kernel "$kernel" --initrd "$image" \
-	--mem $mem --append "$mark" --wall-clock -- sh -c 'echo up; sleep 1000' \
-	>"$scratch/out.1" 2>"$scratch/err.1" </dev/null &
-pid_1=$!
+start 1 --wall-clock
 await all_up
-kill -INT -$pid_1
-wait $pid_1
+kill -INT "-$pid_1"
+wait "$pid_1"
 is $? 130 'ctrl-C: status 130'
 clean 'ctrl-C'
-: >"$scratch/out.1"
+own=''
 
 # kill -9 of the guest itself: the launcher says so
 start 1 --wall-clock
@@ -132,16 +129,13 @@ wait "$pid_1"
 is $? 125 'kill -9 of the guest: 125'
 like "$scratch/err.1" 'guest ended before the command' '... and a message'
 clean 'kill -9 of the guest'
-: >"$scratch/out.1"
 
 # ... and its processes end with it, before anybody has cleaned up: one that its kernel
 # does not trace any longer would run on, on the host
-"$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- \
-	sh -c 'echo up; while :; do :; done' >"$scratch/out.1" 2>"$scratch/err.1" </dev/null &
-pid_1=$!
+launch 1 -- sh -c 'echo up; while :; do :; done'
 await all_up
 guest=$(cat "$runs"/*/pid)
-keeper=$(keeper $pid_1)
+keeper=$(keeper "$pid_1")
 # shellcheck disable=SC2086 # a list of one
 kill -STOP $pid_1 $keeper
 kill -9 "$guest"
@@ -157,7 +151,6 @@ kill -CONT $pid_1 $keeper
 wait "$pid_1"
 is $? 125 '... and the launcher says so'
 clean 'kill -9 of a busy guest'
-: >"$scratch/out.1"
 
 # kill -9 of the keeper: the launcher ends the rest
 start 1 --wall-clock --timeout 0
@@ -168,7 +161,6 @@ wait "$pid_1"
 is $? 125 'kill -9 of the keeper: 125'
 like "$scratch/err.1" 'was killed .signal 9., and the guest with it' '... and a message'
 clean '... and nothing else'
-: >"$scratch/out.1"
 
 # kill -9 of both: the guest ends, the next run removes the folder
 start 1 --wall-clock
@@ -183,7 +175,6 @@ ok $? 'kill -9 of the launcher and the keeper: the guest ends'
 is "$(memory)" '' '... its memory is freed'
 "$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem --append "$mark" -- true
 clean '... and another run removes the folder'
-: >"$scratch/out.1"
 
 # The launcher killed at any moment of the start
 for ms in 0 1 2 3 4 5 6 7 8 9 10 12 14 16 18 20 30 40 50 60 80 100 120 150 200; do
@@ -201,8 +192,8 @@ exec 3<>"$scratch/stdin"
 pid_1=$!
 has_pid() { [ -n "$(cat "$runs"/*/pid)" ]; }
 await has_pid
-kill -9 $pid_1
-wait $pid_1
+kill -9 "$pid_1"
+wait "$pid_1"
 gone() { [ -z "$(ls -A "$runs")" ]; }
 await gone
 ok $? 'kill -9 while it reads its script: no file is left, though stdin has not ended'
