@@ -72,7 +72,7 @@ as-schedule = MEM=256M CMD='exec $(if $(findstring /explore/,$(scheduled)),/test
 	RUN='--no-fuse --add $(scheduled) --add $(SCHEDULE) --add tests/explore/apply --append explore.go=0 $(RUN)'
 
 # What tests/host/explore*.sh explore
-host-explored := $(addprefix $(TESTS)/explore/,last_writer differs idle)
+host-explored := $(addprefix $(TESTS)/explore/,last_writer differs idle slow)
 $(host-explored): $(TESTS)/explore/%: tests/explore/%.c tests/explore/program.h $(TESTS)/lib/program.o $(test-objects)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Itests/explore -s -o $@.new $< $(TESTS)/lib/program.o $(test-objects) -lpthread

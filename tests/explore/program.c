@@ -115,6 +115,12 @@ static void where(pid_t pid, char *text, size_t size)
 		fclose(f);
 }
 
+/*
+ * Seconds that a task can have to wait because the explorer says so: EXPLORE_TURNS times
+ * schedule_timeout(1), which takes two jiffies
+ */
+#define EXPLORED 85
+
 /* Of @n children; the first that fails or hangs decides. */
 static void join(const pid_t *pids, const char *const *names, int n)
 {
@@ -125,9 +131,8 @@ static void join(const pid_t *pids, const char *const *names, int n)
 	for (int i = 0; i < n; i++) {
 		pid_t done = 0;
 
-		/* up to 40 s can be waits of the explorer's (EXPLORE_TURNS) */
 		for (double t = 0;
-		     !done && patience(&t, usleep_max ? 5 : LIMIT + 45);)
+		     !done && patience(&t, usleep_max ? 5 : LIMIT + EXPLORED);)
 			done = waitpid(pids[i], &status, patient ? 0 : WNOHANG);
 		if (!done) {
 			where(pids[i], stack, sizeof(stack));

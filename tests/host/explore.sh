@@ -115,6 +115,17 @@ tried 1 'a schedule is replayed from copies elsewhere'
 has 'FAIL: f, page 0: not b'
 ok $? '... with the same end'
 
+# Who waits because the explorer says so does not hang
+echo 'order 1 random=1:0 surw=9:1000000,1:1' >"$scratch/plan"
+run --no-fuse --mem 256M --log "$scratch/log" --add "$programs/slow" --add "$scratch/plan" --append explore.go=0 -- /tests/slow /tests/plan
+tried 0 'a task that waits as often as the explorer may let it, and is slow itself, does not hang'
+turns=$(sed -n 's/^#define EXPLORE_TURNS //p' uml/kernel/explore.c)
+is "$(grep -c 'explore: wait 1:' "$scratch/log")" "$turns" '... as often as that'
+{ echo 'order 1' && echo 1:1:20000; } >"$scratch/plan"
+run --no-fuse --mem 256M --add "$programs/slow" --add "$scratch/plan" --append explore.go=0 -- /tests/slow /tests/plan
+tried 1 '... but one that is away for 200 s does'
+like "$scratch/out" '^FAIL: slow hangs: ' '... with where it is'
+
 # Another user
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 	chmod 755 "$scratch" && chmod -R a+rwX "$scratch/elsewhere" && chmod a+r "$scratch/places"
