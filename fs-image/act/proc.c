@@ -51,6 +51,8 @@ long vmstat(const char *name)
 {
 	static char text[16384];
 
+	/* there with several CPUs: what each of them has not added yet */
+	read_text("/proc/sys/vm/stat_refresh", text, sizeof(text));
 	read_text("/proc/vmstat", text, sizeof(text));
 	return field(text, name);
 }

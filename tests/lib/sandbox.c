@@ -78,6 +78,24 @@ long bdi_stat(const char *name)
 	return field(text, name);
 }
 
+long kept_by_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF), pages = 0;
+
+	if (cpus < 2)
+		return 0;
+	for (long n = cpus; n; n /= 2)
+		pages += 8;
+	return cpus * pages;
+}
+
+bool bdi_is(const char *name, long kb)
+{
+	long seen = bdi_stat(name);
+
+	return seen >= 0 && labs(seen - kb) <= kept_by_cpus() * PAGE / 1024;
+}
+
 int bdi_set(const char *knob, const char *value)
 {
 	char path[80];
@@ -223,6 +241,22 @@ static void where(const char *task, char *buf, size_t size)
 	}
 }
 
+/* @names: one, or several with | between them */
+static bool is_one_of(const char *name, const char *names)
+{
+	size_t len = strlen(name);
+
+	for (;; names++) {
+		size_t n = strcspn(names, "|");
+
+		if (n == len && !memcmp(name, names, len))
+			return true;
+		names += n;
+		if (!*names)
+			return false;
+	}
+}
+
 static bool is_in(const char *task, const char *function, const char *states)
 {
 	char text[2048], *save, *p;
@@ -232,7 +266,7 @@ static bool is_in(const char *task, const char *function, const char *states)
 		return false;
 	for (p = strtok_r(text + 1, " ", &save); p;
 	     p = strtok_r(NULL, " ", &save))
-		if (!strcmp(p, function))
+		if (is_one_of(p, function))
 			return true;
 	return false;
 }
@@ -458,9 +492,12 @@ static bool soon(bool (*fn)(const struct sandbox *sb), const struct sandbox *sb)
 
 static bool bdi_at_rest(const struct sandbox *sb)
 {
+	long error = kept_by_cpus() * PAGE / 1024;
+
 	(void)sb;
 	/* no such line: the mount has gone, and its bdi with it */
-	return bdi_stat("BdiWriteback") <= 0 && bdi_stat("BdiReclaimable") <= 0;
+	return bdi_stat("BdiWriteback") <= error &&
+	       bdi_stat("BdiReclaimable") <= error;
 }
 
 static bool guest_at_rest(const struct sandbox *sb)

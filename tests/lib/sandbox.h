@@ -83,7 +83,7 @@ const char *user_where(const struct user *u);
 /**
  * blocked_in() - wait until a task sleeps in a function of the kernel
  * @pid: the task
- * @function: its name, in any frame of the stack
+ * @function: its name, in any frame of the stack; or several, "one|another"
  * @states: letters of the states that count, as in /proc/PID/stat
  *
  * Return: true; false if LIMIT seconds pass.
@@ -127,6 +127,12 @@ int server_file(const char *name, size_t size, int byte);
 
 /* A line of the mount's bdi in debugfs, in kB ("BdiWriteback"); -1: no such. */
 long bdi_stat(const char *name);
+/*
+ * By how many pages that may be off, and a limit be missed. None with one CPU; of several
+ * each keeps up to WB_STAT_BATCH to itself, and nothing makes it tell.
+ */
+long kept_by_cpus(void);
+bool bdi_is(const char *name, long kb); /* but for these */
 int bdi_set(const char *knob, const char *value); /* errno */
 long bdi_get(const char *knob);
 /*

@@ -273,6 +273,16 @@ static inline void in_flight_and_read_into(struct user *user, int f, int g)
 #define WAIT_FOR_WRITES \
 	(can(TEMP_PAGES) ? "fuse_set_nowrite" : "folio_wait_writeback")
 
+/*
+ * Where one sleeps who has stored as much as may be dirty. Without copies his own page may be
+ * under writeback by then: with several CPUs the flusher can take it between the fault and
+ * the store, and he faults again.
+ */
+#define WAIT_FOR_LIMIT                        \
+	(can(TEMP_PAGES) || !kept_by_cpus() ? \
+		 "balance_dirty_pages" :      \
+		 "balance_dirty_pages|folio_wait_writeback")
+
 /* A value that comes to be right within LIMIT. */
 #define EXPECT_SOON(expected, expression)                                    \
 	do {                                                                 \

@@ -8,9 +8,12 @@
  */
 #include "scenario.h"
 
-/* One stores and calls fsync, another truncates meanwhile; the server dies by @rule. */
-static void dies(struct user *u, struct user *v, const char *rule,
-		 bool at_server)
+/*
+ * One stores and calls fsync, another truncates while the server has the @request of that,
+ * and it dies: by then, or when it has done it.
+ */
+static void dies(struct user *u, struct user *v, const char *request,
+		 const char *when, bool at_server)
 {
 	int fd = OPEN(u, "f", O_RDWR | O_CREAT), other = OPEN(v, "f", O_RDWR);
 	long told;
@@ -18,9 +21,12 @@ static void dies(struct user *u, struct user *v, const char *rule,
 	DO(u, TRUNCATE, fd, 2 * PAGE);
 	MAP_OR_ENODEV(u, fd, 2 * PAGE);
 	DO(u, STORE_PAGES, 0, 2, 'a');
-	GATE("%s", rule);
+	GATE("hold %s", request);
+	GATE("die %s %s", request, when);
 	begin(u, FSYNC, fd);
+	GATE("wait %s", request);
 	begin(v, TRUNCATE, other, 3 * PAGE);
+	gate(server_gate, "release");
 	told = finish(u);
 	EXPECT_TRUE(told == -ECONNABORTED || told == -ENOTCONN || told == -EIO)
 	{
@@ -38,23 +44,23 @@ static void dies(struct user *u, struct user *v, const char *rule,
 
 SCENARIO(before_it_writes)
 {
-	dies(u, v, "die write", false);
+	dies(u, v, "write", "", false);
 }
 
 SCENARIO(before_it_answers)
 {
-	dies(u, v, "die write after", true);
+	dies(u, v, "write", "after", true);
 }
 
 SCENARIO(in_fsync)
 {
-	dies(u, v, "die fsync", true);
+	dies(u, v, "fsync", "", true);
 	outcome("an error, and nothing is left");
 }
 
 SCENARIO(in_fsync_before_it_answers)
 {
-	dies(u, v, "die fsync after", true);
+	dies(u, v, "fsync", "after", true);
 }
 
 /* WRITEs are blocked, and one is queued behind the block. */

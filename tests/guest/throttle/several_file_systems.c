@@ -53,9 +53,9 @@ SCENARIO(one_goes_on)
 	begin(u, STORE_PAGES, 0, PAGES, 'a');
 	use(v, 0);
 	use(w, 1);
-	EXPECT_BLOCKED(u, "balance_dirty_pages_ratelimited_flags");
-	EXPECT_BLOCKED(v, "balance_dirty_pages_ratelimited_flags");
-	EXPECT_BLOCKED(w, "balance_dirty_pages_ratelimited_flags");
+	EXPECT_BLOCKED(u, WAIT_FOR_LIMIT);
+	EXPECT_BLOCKED(v, WAIT_FOR_LIMIT);
+	EXPECT_BLOCKED(w, WAIT_FOR_LIMIT);
 	stopped = pages_in_flight() + vmstat("nr_dirty");
 
 	use(healthy, HUNG);

@@ -18,7 +18,7 @@ SCENARIO(until_answered)
 
 	for (int left = 4; left >= 0; left--) {
 		EXPECT_SOON(left, pages_in_flight());
-		EXPECT_SOON(left * PAGE / 1024, bdi_stat("BdiWriteback"));
+		EXPECT_SOON(true, bdi_is("BdiWriteback", left * PAGE / 1024));
 		EXPECT_EQ(can(TEMP_PAGES) ? 0 : left, vmstat("nr_writeback"));
 		if (left)
 			GATE("release write 1");
