@@ -17,6 +17,7 @@ for package in $wanted; do
 done >"$scratch/missing"
 is "$(paste -s -d ' ' "$scratch/missing")" '' 'the recipe has each package that make wants'
 like .ci/Containerfile '^USER fuse$' '... and an ordinary user'
+like .ci/Containerfile '^ENTRYPOINT \["tini", "--"\]$' '... and what ends when it is told to: make as process 1 does not'
 
 # the YAML in the document: what it runs exists
 sed -n '/^```yaml$/,/^```$/p' uml/CI.md | grep -v '^```' >"$scratch/yaml"
