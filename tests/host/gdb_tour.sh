@@ -29,6 +29,7 @@ esac
 if [ -x "$hangs" ]; then
 	# with its source, which all bugs share
 	hangs=$(tests/repro --kernel m2) || exit
+	like "$hangs" "Linux version [0-9.]+-patched-m2 " 'it says which bug it has'
 	try uml/gdb/tour "$hangs" "$image" 4
 	tried 0 'part 4'
 	like "$scratch/out" "^=== part 4 is over: 7 stops, all as told" '... every stop is as told'
