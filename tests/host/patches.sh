@@ -336,4 +336,11 @@ is "$status $(commits)" '0 1 2 ' 'one for two files, of which one has not all li
 cp "$scratch/two"/* "$patches/common/0006-fuse-change-6.patch"
 tree
 is "$status $(commits)" '0 6 1 2 ' '... one whose lines both have is not'
+sed 's/^---$/Only-with: none.c\n&/' "$scratch/two"/* >"$patches/common/0006-fuse-change-6.patch"
+tree
+is "$status $(commits)" '0 1 2 ' 'one that is for trees with a file that this one has not is left out'
+sed "s|^---\$|Only-with: $(sed -n 's|^+++ b/||p' "$scratch/two"/* | head -n 1)\n&|" "$scratch/two"/* \
+	>"$patches/common/0006-fuse-change-6.patch"
+tree
+is "$status $(commits)" '0 6 1 2 ' '... and with one that it has is not'
 done_testing

@@ -52,6 +52,8 @@ run --add "$scratch/smp_user" -- /tests/smp_user store /mnt/fuse/f /srv/fuse/f 3
 tried 0 'stores to a page that another CPU makes clean'
 run --add "$scratch/smp_user" -- /tests/smp_user read /mnt/fuse/f /srv/fuse/f 3000
 tried 0 'read(2) into it'
+run --add "$scratch/smp_user" -- /tests/smp_user futex /mnt/fuse/f /srv/fuse/f 300000
+tried 0 'a word that a futex operation adds to, and another CPU'
 # (without mapeof: stock's fault, A19)
 run -- sh -c 'fsx -q -N 2000 --procs 3 -o 8K -l 64K --ops -mapeof --server /srv/fuse/x /mnt/fuse/x &&
 	shared-mapping -q -N 1500 -s 4M --procs 4 --server /srv/fuse/y /mnt/fuse/y'

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * smp_user: what goes into a mapping while another CPU makes its page clean, for smp.sh
+ * smp_user: what goes into a mapping while another CPU makes its page clean, or adds to the
+ * same word, for smp.sh
  *
  *	smp_user store FILE OTHER ROUNDS	a store, just after fsync(2) by another process
  *	smp_user read FILE OTHER ROUNDS		read(2), beside one who starts writeback
+ *	smp_user futex FILE OTHER ROUNDS	FUTEX_WAKE_OP, beside one who adds in user mode
  *
  * OTHER is FILE as the server sees it: after fsync(2) it must have what came last. Prints
- * how many times it had not. Status: 0 never; 1 some, or it failed; 2 wrong usage.
+ * how many times it had not, or how much is missing in the word. Status: 0 never; 1 some,
+ * or it failed; 2 wrong usage.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,11 +108,45 @@ static int copy(void)
 	return lost;
 }
 
+static int futex(void)
+{
+	struct {
+		atomic_uint word, stop;
+		unsigned int added, nobody;
+	} *both = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	check(both == MAP_FAILED, "mmap");
+	if (!fork()) {
+		for (; !both->stop; both->added++)
+			both->word++;
+		_exit(0);
+	}
+	while (!both->word)
+		;
+	for (int n = 0; n < rounds; n++)
+		check(syscall(SYS_futex, &both->nobody, FUTEX_WAKE_OP, 0, 0,
+			      &both->word,
+			      FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0)) <
+			      0,
+		      "futex");
+	both->stop = 1;
+	wait(NULL);
+	return both->added + rounds - both->word;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} modes[] = { { "store", store }, { "read", copy }, { "futex", futex } };
+
 int main(int argc, char **argv)
 {
-	int lost;
+	int lost, mode = 0;
 
-	if (argc != 5 || (strcmp(argv[1], "store") && strcmp(argv[1], "read")))
+	while (argc == 5 && mode < 3 && strcmp(argv[1], modes[mode].name))
+		mode++;
+	if (argc != 5 || mode == 3)
 		return 2;
 	file = open(argv[2], O_RDWR | O_CREAT | O_TRUNC, 0600);
 	check(file < 0 || ftruncate(file, PAGE), argv[2]);
@@ -116,7 +155,7 @@ int main(int argc, char **argv)
 	rounds = atoi(argv[4]);
 	map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	check(map == MAP_FAILED, "mmap");
-	lost = argv[1][0] == 's' ? store() : copy();
+	lost = modes[mode].run();
 	printf("%d lost\n", lost);
 	return !!lost;
 }
