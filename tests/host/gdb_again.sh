@@ -4,7 +4,6 @@
 # and goes back from there.
 set -u
 . tests/host/gdb-lib
-export LIMIT=300
 unset AGAIN
 
 command -v zstd >/dev/null || {

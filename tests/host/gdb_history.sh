@@ -5,7 +5,6 @@
 # shellcheck disable=SC2016 # the guest's shell expands these
 set -u
 . tests/host/gdb-lib
-export LIMIT=300
 
 setarch -R true 2>/dev/null || {
 	echo '1..0 # SKIP setarch -R is refused here (seccomp of a container?): addresses differ from run to run'

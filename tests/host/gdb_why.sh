@@ -24,7 +24,8 @@ verdict() { # class, what the sentence says, of what
 	like "$scratch/out" "$2" "... $(grep -E -m 1 "$2" "$scratch/out" | cut -c 1-150)"
 	no_traceback
 }
-export CURE=no
+# (wall-clock: a busy host makes a minute of a second)
+export CURE=no LIMIT=300
 
 # A wrong edge, put in on purpose: at the next hang, once it has been told, each of these kinds
 # leads in turn to somebody who has nothing to do with it. If the verdict were the same, the

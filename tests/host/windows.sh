@@ -4,7 +4,6 @@
 # nothing: then the file fails.
 set -u
 . tests/host/gdb-lib
-export LIMIT=300
 if [ "$VARIANT" = before ]; then
 	echo '1..0 # SKIP no page can become dirty on this kernel'
 	exit 0
