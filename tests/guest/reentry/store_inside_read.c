@@ -22,7 +22,11 @@ SCENARIO(server_waits_for_itself)
 
 	EXPECT_EQ(0, abort_connection());
 	EXPECT_TRUE(server_gone());
-	EXPECT_GT(0, finish(u));
+	/* the page is free: on another CPU the server may fill it before the read gives up */
+	EXPECT_TRUE(finish(u) < 0 || user_result(u) == 'S')
+	{
+		TH_LOG("read gave %ld", user_result(u));
+	}
 	outcome("hangs until abort");
 }
 
