@@ -163,12 +163,17 @@ SCENARIO(fault_inside_the_reply_aborted)
 {
 	pid_t pid = tricky();
 	int status = 0;
+	bool unmounted;
 
-	/* it aborts the connection, though the mount is busy */
-	EXPECT_EQ(-1, umount2(TRICKY, MNT_FORCE));
+	/*
+	 * It aborts the connection, though the mount is busy. With several CPUs who has it
+	 * busy may be gone by the time that is looked at
+	 */
+	unmounted = !umount2(TRICKY, MNT_FORCE);
+	EXPECT_TRUE(!unmounted || kept_by_cpus());
 	EXPECT_TRUE(ended(pid, &status));
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
-	EXPECT_EQ(0, umount2(TRICKY, 0));
+	EXPECT_TRUE(unmounted || !umount2(TRICKY, 0));
 }
 
 SCENARIO(fault_inside_the_reply_killed)
