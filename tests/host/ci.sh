@@ -18,6 +18,9 @@ done >"$scratch/missing"
 is "$(paste -s -d ' ' "$scratch/missing")" '' 'the recipe has each package that make wants'
 like .ci/Containerfile '^USER fuse$' '... and an ordinary user'
 like .ci/Containerfile '^ENTRYPOINT \["tini", "--"\]$' '... and what ends when it is told to: make as process 1 does not'
+# With keep-id alone a caller with another uid can write neither the tree nor the cache
+uid=$(sed -n 's/.*useradd.*--uid \([0-9]*\).*/\1/p' .ci/Containerfile)
+is "$(grep -o -- '--userns [^ ]*' uml/CI.md | sort -u)" "--userns keep-id:uid=$uid,gid=$uid" 'whoever calls is that user'
 
 # the YAML in the document: what it runs exists
 sed -n '/^```yaml$/,/^```$/p' uml/CI.md | grep -v '^```' >"$scratch/yaml"
