@@ -55,6 +55,14 @@ is "$status $(cat "$scratch/out")" '0 hi' 'no environment'
 try setsid -w nohup "$top/uml/run" --kernel "$kernel" --initrd "$image" --mem $mem -- echo hi
 is "$status $(cat "$scratch/out")" '0 hi' 'nohup, in a session of its own'
 
+# gdb has 20 s of CPU time for the log
+mkdir "$scratch/busy"
+printf '#!/bin/sh\nsleep 21\nexec "%s" "$@"\n' "$(command -v gdb)" >"$scratch/busy/gdb"
+chmod +x "$scratch/busy/gdb"
+try env PATH="$scratch/busy:$PATH" $launch --timeout 1 --log "$scratch/log" -- sh -c 'while :; do :; done'
+tried 124 'so busy that gdb comes late'
+like "$scratch/log" '^sh .pid [0-9]+, tgid [0-9]+. running$' '... the task that runs is in the log'
+
 # outputs that take nothing
 sh -c "exec $launch -- echo hi >&-" 2>"$scratch/err"
 is "$?" 141 'stdout closed: 141'

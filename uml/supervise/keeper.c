@@ -46,6 +46,7 @@ static struct keeper {
 	struct stream typed; /* by the user, for the guest's terminal */
 	off_t console_shown;
 	long long deadline; /* ms; of the run, then of the report */
+	long long report_limit, report_spent; /* ms of CPU time */
 	char told[512]; /* the guest's verdict */
 	size_t told_size;
 	bool ended;
@@ -169,6 +170,31 @@ static void kill_guest(void)
 	kill(k.guest.pid, SIGKILL);
 }
 
+/* On a busy host gdb may have to wait for its turn: its CPU time counts */
+static void begin_report(pid_t guest, int console, const char *why, int limit)
+{
+	k.kept = true;
+	k.report = start_report(k.o, k.place->folder, guest, console, why);
+	k.report_limit = limit;
+	k.report_spent = 0;
+	k.deadline = now() + limit;
+}
+
+static bool report_goes_on(void)
+{
+	long long spent;
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(k.report, &clock) || clock_gettime(clock, &t))
+		return false;
+	spent = t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+	if (spent <= k.report_spent || spent >= k.report_limit)
+		return false;
+	k.report_spent = spent;
+	return true;
+}
+
 /* It will not end: what the tasks wait for goes to the console log, then it is killed. */
 static void no_end(const char *why)
 {
@@ -187,10 +213,7 @@ static void no_end(const char *why)
 	kill(k.guest.pid, SIGSTOP);
 	if (asprintf(&text, "uml/run: %s: what the tasks wait for\n", why) > 0)
 		write_console(text);
-	k.kept = true;
-	k.report =
-		start_report(k.o, k.place->folder, k.guest.pid, k.console, why);
-	k.deadline = now() + (k.o->keep ? 120000 : 20000);
+	begin_report(k.guest.pid, k.console, why, k.o->keep ? 120000 : 20000);
 }
 
 /*
@@ -211,9 +234,7 @@ static bool may_end(pid_t pid)
 		return true;
 	if (bad && asprintf(&why, "the kernel reported: %s", bad) < 0)
 		return true;
-	k.kept = true;
-	k.report = start_report(k.o, k.place->folder, pid, -1, why);
-	k.deadline = now() + 120000;
+	begin_report(pid, -1, why, 120000);
 	return false;
 }
 
@@ -221,8 +242,12 @@ static void past_deadline(void)
 {
 	char text[80];
 
+	if (k.report && report_goes_on()) {
+		k.deadline = now() + k.report_limit;
+		return;
+	}
 	if (k.report) {
-		/* the report takes too long */
+		/* it takes too long */
 		kill(k.report, SIGKILL);
 		k.deadline = 0;
 		return;
