@@ -59,7 +59,7 @@ is "$status $(cat "$scratch/out")" '0 hi' 'nohup, in a session of its own'
 mkdir "$scratch/busy"
 printf '#!/bin/sh\nsleep 21\nexec "%s" "$@"\n' "$(command -v gdb)" >"$scratch/busy/gdb"
 chmod +x "$scratch/busy/gdb"
-try env PATH="$scratch/busy:$PATH" $launch --timeout 1 --log "$scratch/log" -- sh -c 'while :; do :; done'
+try sh -c "PATH='$scratch/busy:$PATH'; exec $launch --timeout 1 --log '$scratch/log' -- sh -c 'while :; do :; done'"
 tried 124 'so busy that gdb comes late'
 like "$scratch/log" '^sh .pid [0-9]+, tgid [0-9]+. running$' '... the task that runs is in the log'
 

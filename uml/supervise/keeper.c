@@ -46,7 +46,8 @@ static struct keeper {
 	struct stream typed; /* by the user, for the guest's terminal */
 	off_t console_shown;
 	long long deadline; /* ms; of the run, then of the report */
-	long long report_limit, report_spent; /* ms of CPU time */
+	long long report_limit; /* ms */
+	long long report_spent; /* ns of CPU time */
 	char told[512]; /* the guest's verdict */
 	size_t told_size;
 	bool ended;
@@ -188,8 +189,8 @@ static bool report_goes_on(void)
 
 	if (clock_getcpuclockid(k.report, &clock) || clock_gettime(clock, &t))
 		return false;
-	spent = t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-	if (spent <= k.report_spent || spent >= k.report_limit)
+	spent = t.tv_sec * 1000000000LL + t.tv_nsec;
+	if (spent <= k.report_spent || spent >= k.report_limit * 1000000)
 		return false;
 	k.report_spent = spent;
 	return true;
