@@ -78,8 +78,9 @@ static void note_run(unsigned int seed, const struct result *r)
 
 static uint32_t *pairs;
 static size_t n_pairs, pairs_room;
+static size_t *pairs_after; /* so many runs */
 
-static bool add_pair(uint32_t pair)
+static void add_pair(uint32_t pair)
 {
 	size_t at;
 
@@ -97,10 +98,9 @@ static bool add_pair(uint32_t pair)
 	}
 	for (at = pair % pairs_room; pairs[at]; at = (at + 1) % pairs_room)
 		if (pairs[at] == pair)
-			return false;
+			return;
 	pairs[at] = pair;
 	n_pairs++;
-	return true;
 }
 
 /* ---- findings ---- */
@@ -124,7 +124,7 @@ static struct finding *finding(const char *symptom)
 /* ---- the loop ---- */
 
 static struct {
-	unsigned int next, done, failed, found, new_pairs_at;
+	unsigned int next, done, failed, found;
 	unsigned long ticks;
 	double begin, shown;
 	bool more;
@@ -167,6 +167,12 @@ static bool next_batch(struct batch *batch)
 	return batch->n;
 }
 
+/* New ones in the last tenth of the runs: do more runs still come to what none came to? */
+static size_t recent_pairs(void)
+{
+	return n_pairs - pairs_after[at.done - (at.done + 9) / 10];
+}
+
 static void show_progress(void)
 {
 	double took = now() - at.begin;
@@ -174,9 +180,9 @@ static void show_progress(void)
 	if (now() - at.shown < 0.2)
 		return;
 	at.shown = now();
-	printf("\r%u runs, %.1f/s, %u failed, %u different; %zu pairs of places, the last new one in run %u\033[K",
+	printf("\r%u runs, %.1f/s, %u failed, %u different; %zu pairs of places, %zu new in the last tenth\033[K",
 	       at.done, at.done / took, at.failed, at.found, n_pairs,
-	       at.new_pairs_at);
+	       recent_pairs());
 	fflush(stdout);
 }
 
@@ -225,8 +231,8 @@ static size_t take_results(struct batch *batch)
 		at.ticks += r->ticks;
 		note_run(batch->orders[i].seed, r);
 		for (size_t j = 0; j < r->n_pairs; j++)
-			if (add_pair(r->pairs[j]))
-				at.new_pairs_at = at.done;
+			add_pair(r->pairs[j]);
+		pairs_after[at.done] = n_pairs;
 		if (r->end == BAD)
 			found(batch, i);
 	}
@@ -313,6 +319,7 @@ static void prepare(void)
 	for (unsigned int i = 0; i < o.jobs; i++)
 		slots[i].orders =
 			checked(calloc(o.batch, sizeof(*slots[i].orders)));
+	pairs_after = checked(calloc(o.to - o.from + 2, sizeof(*pairs_after)));
 }
 
 unsigned int search(void)
@@ -324,10 +331,10 @@ unsigned int search(void)
 	prepare();
 	open_runs();
 	loop();
-	printf("%s%s: %u runs in %.1f s (%.1f/s), %u failed, %u different; %zu pairs of places, the last new one in run %u%s\n",
+	printf("%s%s: %u runs in %.1f s (%.1f/s), %u failed, %u different; %zu pairs of places, %zu new in the last tenth%s\n",
 	       terminal ? "\r\033[K" : "", base(o.program), at.done,
 	       now() - at.begin, at.done / (now() - at.begin), at.failed,
-	       at.found, n_pairs, at.new_pairs_at,
+	       at.found, n_pairs, recent_pairs(),
 	       interrupted ? "; interrupted" : "");
 	if (at.done)
 		printf("a run: %lu ticks, %.0f ms of CPU time; memory: at most %ld MB\n",

@@ -23,7 +23,7 @@ mkfifo "$scratch/keys"
 timeout 120 script -q -f -e -c "exec $explore --batch 5 --seeds 1-5000 $program" "$screen" <"$scratch/keys" >/dev/null 2>&1 &
 session=$!
 exec 8>"$scratch/keys"
-await shown '^[0-9]+ runs, [0-9.]+/s, [0-9]+ failed, [0-9]+ different; [0-9]+ pairs of places, the last new one in run [0-9]+'
+await shown '^[0-9]+ runs, [0-9.]+/s, [0-9]+ failed, [0-9]+ different; [0-9]+ pairs of places, [0-9]+ new in the last tenth'
 ok $? 'a terminal shows how far it is' || remark "$screen"
 printf '\003' >&8
 wait $session
