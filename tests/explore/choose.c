@@ -521,7 +521,10 @@ bool choose(unsigned int seed, struct order *order)
 	}
 	switch (how) {
 	case USLEEP:
-		strcpy(order->words, "usleep=1000");
+		strcpy(order->words, "hosts-clock usleep=1000");
+		break;
+	case PLAIN:
+		strcpy(order->words, "hosts-clock");
 		break;
 	case EVERY:
 		return choose_every(order);

@@ -20,7 +20,24 @@
 
 enum { FOUND = 1, CANNOT = 2 };
 
-enum how { PORTFOLIO, RANDOM, PCT, SURW, WINDOW, SLOW, EVERY, USLEEP, N_HOW };
+enum how {
+	PORTFOLIO,
+	RANDOM,
+	PCT,
+	SURW,
+	WINDOW,
+	SLOW,
+	EVERY,
+	/* on the host's clock, where nothing is exact, and no task is told to wait */
+	USLEEP,
+	PLAIN,
+	N_HOW
+};
+
+static inline bool is_on_hosts_clock(enum how how)
+{
+	return how == USLEEP || how == PLAIN;
+}
 extern const char *const how_names[];
 
 extern struct options {
@@ -28,7 +45,7 @@ extern struct options {
 		*rule;
 	enum how how;
 	unsigned int from, to; /* seeds */
-	unsigned int rate, depth, jobs, stop, batch, times, vain, lost;
+	unsigned int rate, depth, jobs, stop, batch, times, vain, lost, cpus;
 	bool resume, quick, is_test, tmpfs;
 	char **append;
 	int n_append;

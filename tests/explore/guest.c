@@ -62,7 +62,8 @@ void start(struct batch *batch)
 				     "exec /tests/%s /tests/plan",
 			     base(o.program)),
 	     *log = text("%s/log", batch->folder),
-	     *output = text("%s/out", batch->folder);
+	     *output = text("%s/out", batch->folder),
+	     *cpus = text("%u", o.cpus);
 
 	if (batch->plan) {
 		free(plan);
@@ -79,23 +80,28 @@ void start(struct batch *batch)
 	*arg++ = "--mem";
 	*arg++ = GUEST_MEMORY;
 	*arg++ = "--timeout";
-	*arg++ = o.how == USLEEP ? "300" : "60";
+	*arg++ = is_on_hosts_clock(o.how) ? "300" : "60";
 	*arg++ = "--log";
 	*arg++ = log;
 	*arg++ = "--add";
 	*arg++ = o.program;
 	*arg++ = "--add";
 	*arg++ = plan;
-	*arg++ = "--add";
-	*arg++ = points_file;
+	if (o.cpus) {
+		*arg++ = "--smp";
+		*arg++ = cpus;
+	} else if (is_on_hosts_clock(o.how)) {
+		*arg++ = "--wall-clock";
+	} else {
+		*arg++ = "--add";
+		*arg++ = points_file;
+		*arg++ = "--append";
+		*arg++ = "explore.go=0 explore.points=/tests/points";
+	}
 	if (o.is_test) {
 		*arg++ = "--add";
 		*arg++ = "tests/explore/apply";
 	}
-	*arg++ = "--append";
-	*arg++ = "explore.go=0 explore.points=/tests/points";
-	if (o.how == USLEEP)
-		*arg++ = "--wall-clock";
 	for (int i = 0; i < o.n_append; i++) {
 		*arg++ = "--append";
 		*arg++ = o.append[i];
@@ -123,6 +129,7 @@ void start(struct batch *batch)
 		_exit(127);
 	}
 	free(command);
+	free(cpus);
 	free(plan);
 	free(log);
 	free(output);
@@ -245,7 +252,8 @@ void finish(struct batch *batch, int status)
 	}
 	if (o.is_test)
 		begun = 1;
-	if (!strstr(log, "explore: on") && code != 124 && code != 126) {
+	if (!is_on_hosts_clock(o.how) && !strstr(log, "explore: on") &&
+	    code != 124 && code != 126) {
 		if (!find_line(log, "explore: ", why, sizeof(why)) &&
 		    !find_line(out, "FAIL: ", why, sizeof(why)))
 			strcpy(why,

@@ -15,10 +15,9 @@
 
 const char *argp_program_version;
 
-const char *const how_names[N_HOW] = {
-	"portfolio", "random", "pct",	"surw",
-	"window",    "slow",   "every", "usleep"
-};
+const char *const how_names[N_HOW] = { "portfolio", "random", "pct",
+				       "surw",	    "window", "slow",
+				       "every",	    "usleep", "plain" };
 
 struct options o = {
 	.image = "build/rootfs.cpio",
@@ -102,8 +101,12 @@ static const struct argp_option options[] = {
 	{ "places", 'p', "FILE", 0,
 	  "what tests/explore/places made of the kernel", 0 },
 	{ "out", 'o', "FOLDER", 0, "where schedules go", 0 },
-	{ "how", 'w', "portfolio|random|pct|surw|window|slow|every|usleep", 0,
+	{ "how", 'w',
+	  "portfolio|random|pct|surw|window|slow|every|usleep|plain", 0,
 	  "how tasks are chosen to wait (portfolio)", 0 },
+	{ "cpus", 'c', "N", 0,
+	  "usleep, plain: the guest has N CPUs; the kernel is made with SMP=N",
+	  0 },
 	{ "seeds", 's', "A-B", 0, "one run each (1-500)", 0 },
 	{ "rate", 'r', "N", 0,
 	  "random: one tick in N is a wait; default: varied", 0 },
@@ -170,6 +173,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
 		if (!o.batch || o.batch > 1000)
 			cannot("--batch %s: 1 to 1000", arg);
 		break;
+	case 'c':
+		o.cpus = number(arg, "cpus");
+		break;
 	case 't':
 		o.times = number(arg, "times");
 		break;
@@ -219,7 +225,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 		     o.how++)
 			;
 		if (o.how == N_HOW)
-			cannot("--how %s: portfolio, random, pct, surw, window, slow, every or usleep",
+			cannot("--how %s: portfolio, random, pct, surw, window, slow, every, usleep or plain",
 			       arg);
 		break;
 	case 'P':
@@ -286,11 +292,18 @@ int main(int argc, char **argv)
 		o.batch = 1;
 	if (o.is_test && o.tmpfs)
 		cannot("--tmpfs: %s is a test of FUSE", program_name());
-	read_places();
+	if (is_on_hosts_clock(o.how)) {
+		if (o.is_test || o.replay || (o.cpus && o.cpus < 2))
+			cannot("--how %s is for programs of tests/explore, --cpus N from 2",
+			       how_names[o.how]);
+	} else {
+		if (o.cpus)
+			cannot("--cpus: several have the host's clock: --how usleep or plain");
+		read_places();
+	}
 	if (o.replay)
 		return replay();
-	/* nothing is exact on the host's clock */
-	if (o.how != USLEEP)
+	if (!is_on_hosts_clock(o.how))
 		make_profile();
 	if (o.times)
 		return count_runs();

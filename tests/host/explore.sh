@@ -102,9 +102,15 @@ sed -i 's/, tick [0-9]* there$//' "$scratch/other.schedule"
 explore --replay "$scratch/other.schedule" "$programs/last_writer"
 tried 2 '... also one that does not tell how often it had been there'
 like "$scratch/out" '^tick [0-9]+ of task [0-9]+ was in fuse_other .*; now it is in [a-z_]+' '... which tick no longer is there'
+explore --how plain --stop 0 --seeds 1-3 "$programs/idle"
+tried 0 "by the host's clock nobody is told to wait"
+like "$scratch/out" ': 3 runs in' '... and each run is one'
+explore --cpus 2 "$programs/last_writer"
+tried 2 'two CPUs in virtual time'
+like "$scratch/err" "--cpus: several have the host's clock: --how usleep or plain" '... there are none'
 explore --how other "$programs/last_writer"
 tried 2 'a wrong word'
-like "$scratch/err" 'portfolio, random, pct, surw, window, slow, every or usleep' '... is told the right ones'
+like "$scratch/err" 'portfolio, random, pct, surw, window, slow, every, usleep or plain' '... is told the right ones'
 
 # On another machine: other paths are all that is different here
 elsewhere=$scratch/elsewhere/tests/explore
