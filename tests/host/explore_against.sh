@@ -18,7 +18,7 @@ for name in one two; do
 done
 cp build/rootfs.cpio "$top/build/"
 cd "$top" || exit 1
-try tests/explore/against one two 1-12 "$program"
+try tests/explore/against one two 1-60 "$program"
 tried 0 'a kernel against itself'
 like "$scratch/out" '^last_writer: ([2-9]) ends on one, \1 on two$' '... has the same ends'
 try tests/explore/against one tmpfs 1-60 "$program"

@@ -13,6 +13,12 @@ setarch -R true 2>/dev/null || {
 	echo '1..0 # SKIP setarch -R is refused here (seccomp of a container?): addresses differ from run to run'
 	exit 0
 }
+case $(cat "build/$NAME/obj/include/config/kernel.release") in
+[0-5].* | 6.[0-5].*)
+	echo '1..0 # SKIP before 6.6 (CFS) another task goes first where none is told to wait'
+	exit 0
+	;;
+esac
 tests/explore/places "$kernel" "$scratch/places"
 for file in tests/explore/schedules/*.schedule; do
 	fails=0

@@ -121,7 +121,7 @@ config: tree
 	@mkdir -p $(OUT) $(OBJ)
 	@$(if $(suffix),[ -L $(OUT)/obj ] || { rm -rf $(OUT)/obj; ln -sfn ../$(tree)/obj$(suffix) $(OUT)/obj; })
 	@if [ ! -f $(OBJ)/.config ] || [ ! -f $(OUT)/.configured ] || \
-	    [ -n "$$(find $(FRAGMENTS) uml/kernel/configure -newer $(OUT)/.configured)" ]; then \
+	    [ -n "$$(find $(FRAGMENTS) uml/kernel/configure $(wildcard $(SRC)/../.series) -newer $(OUT)/.configured)" ]; then \
 	  $(call locked,$(OUT)) uml/phase config "$(NAME)" $(LOG)/config.log \
 	  sh -c '$(kernel-env) CC=$(abspath uml/kernel/cc) uml/kernel/configure $(SRC) $(OBJ) $(FRAGMENTS) && touch $(OUT)/.configured' && \
 	  { grep -E '^config: (left out|note)' $(LOG)/config.log >&2 || :; }; fi
