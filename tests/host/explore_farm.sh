@@ -22,7 +22,7 @@ cp "build/$NAME/tests/explore/last_writer" "$top/build/$NAME/tests/explore/"
 cd "$top" || exit 1
 out=build/explore/farm
 farm() {
-	try env UNIT=5 "$@"
+	try env UNIT=5 HOW=pct "$@"
 }
 
 # By ssh, to this machine: a server of our own, with keys of its own

@@ -48,4 +48,17 @@ for name in linux linux-7.3 src/linux linux/src; do
 done
 places "$scratch/build/patched/src" "-fdebug-prefix-map=$scratch/build/patched/src=../src"
 like "$scratch/places" '^[0-9a-f]+ letgo fs/fuse/dir\.c fs/fuse/dir\.c:[0-9]+ fuse_do_setattr$' 'a tree of ours'
+
+# Two tests that need them at once
+pids=''
+for _ in 1 2 3 4 5 6 7 8; do
+	tests/explore/places "$scratch/obj/linux" "$scratch/at-once" 2>>"$scratch/err" &
+	pids="$pids $!"
+done
+bad=0
+for pid in $pids; do wait "$pid" || bad=$((bad + 1)); done
+is "$bad" 0 'made by eight at once: none fails'
+cmp "$scratch/places" "$scratch/at-once"
+ok $? '... and they are whole'
+is "$(cd "$scratch" && ls -d at-once*)" at-once '... with nothing left beside them'
 done_testing
